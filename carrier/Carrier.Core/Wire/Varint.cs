@@ -1,0 +1,67 @@
+using System.Buffers.Binary;
+
+namespace Carrier.Core.Wire;
+
+/// <summary>Variable-length integers of RFC 9000 §16: the two top bits of the first byte give the length, 1, 2, 4 or 8 bytes, big-endian.</summary>
+public static class Varint
+{
+    public const ulong MaxValue = (1UL << 62) - 1;
+
+    public static int Length(ulong value) => value switch
+    {
+        < 1UL << 6 => 1,
+        < 1UL << 14 => 2,
+        < 1UL << 30 => 4,
+        <= MaxValue => 8,
+        _ => throw new ArgumentOutOfRangeException(nameof(value)),
+    };
+
+    /// <summary>Writes the shortest form and returns its length; the destination must have room.</summary>
+    public static int Write(Span<byte> destination, ulong value)
+    {
+        int length = Length(value);
+        switch (length)
+        {
+            case 1:
+                destination[0] = (byte)value;
+                break;
+            case 2:
+                BinaryPrimitives.WriteUInt16BigEndian(destination, (ushort)(value | 0x4000));
+                break;
+            case 4:
+                BinaryPrimitives.WriteUInt32BigEndian(destination, (uint)(value | 0x8000_0000));
+                break;
+            default:
+                BinaryPrimitives.WriteUInt64BigEndian(destination, value | 0xC000_0000_0000_0000);
+                break;
+        }
+
+        return length;
+    }
+
+    /// <summary>Reads one integer and moves <paramref name="source"/> past it. Longer-than-needed forms are accepted, as in QUIC.</summary>
+    public static bool TryRead(ref ReadOnlySpan<byte> source, out ulong value)
+    {
+        value = 0;
+        if (source.IsEmpty)
+        {
+            return false;
+        }
+
+        int length = 1 << (source[0] >> 6);
+        if (source.Length < length)
+        {
+            return false;
+        }
+
+        value = length switch
+        {
+            1 => source[0],
+            2 => BinaryPrimitives.ReadUInt16BigEndian(source) & 0x3FFFUL,
+            4 => BinaryPrimitives.ReadUInt32BigEndian(source) & 0x3FFF_FFFFUL,
+            _ => BinaryPrimitives.ReadUInt64BigEndian(source) & MaxValue,
+        };
+        source = source[length..];
+        return true;
+    }
+}
