@@ -92,9 +92,9 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
     }
 
     /// <summary>Moves past one item of any kind Carrier's formats use.</summary>
-    public bool TrySkip() => TrySkip(MaxDepth);
+    public bool TrySkip() => TrySkipWithin(MaxDepth);
 
-    private bool TrySkip(int depth)
+    private bool TrySkipWithin(int depth)
     {
         if (depth == 0 || _rest.IsEmpty)
         {
@@ -120,7 +120,7 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
 
                 for (int i = 0; i < items * perItem; i++)
                 {
-                    if (!TrySkip(depth - 1))
+                    if (!TrySkipWithin(depth - 1))
                     {
                         return false;
                     }
