@@ -3,7 +3,7 @@ using Carrier.Core;
 namespace Carrier.Node.Sessions;
 
 /// <summary>Something with a deadline, and its place in the one heap that holds it.</summary>
-internal abstract class Deadlined
+public abstract class Deadlined
 {
     internal const int NotInHeap = -1;
 
