@@ -59,6 +59,10 @@ internal static unsafe partial class Sodium
     internal static partial int crypto_aead_xchacha20poly1305_ietf_decrypt(
         byte* message, ulong* messageLength, byte* nsec, byte* sealedBytes, ulong sealedLength, byte* ad, ulong adLength, byte* nonce, byte* key);
 
+    /// <summary>BLAKE2b (RFC 7693), keyed when <paramref name="keyLength"/> is not zero.</summary>
+    [LibraryImport(Library)]
+    internal static partial int crypto_generichash(byte* hash, nuint hashLength, byte* input, ulong inputLength, byte* key, nuint keyLength);
+
     [LibraryImport(Library)]
     private static partial int sodium_init();
 }
