@@ -6,6 +6,7 @@ public sealed class RttEstimator
     private static readonly TimeSpan Zero = TimeSpan.Zero;
 
     private readonly TimeSpan _maxAckDelay;
+    private bool _minForgotten;
 
     /// <param name="maxAckDelay">The longest the peer said it delays an ACK (RFC 9000 §18.2).</param>
     public RttEstimator(TimeSpan maxAckDelay)
@@ -34,6 +35,9 @@ public sealed class RttEstimator
     /// <summary>The probe timeout before backoff: smoothed + max(4 × rttvar, granularity) + max_ack_delay (RFC 9002 §6.2.1).</summary>
     public TimeSpan ProbeTimeout => Smoothed + Larger(4 * Variation, Granularity) + _maxAckDelay;
 
+    /// <summary>After persistent congestion the path may be another one: <see cref="Min"/> restarts at the next sample (RFC 9002 §5.2).</summary>
+    public void ForgetMin() => _minForgotten = true;
+
     /// <summary>
     /// One sample: the time from sending the largest newly acknowledged packet to its ACK. <paramref name="ackDelay"/> is what the
     /// peer says it waited; it is capped by its own promise, and never believed where it would take the sample below <see cref="Min"/>.
@@ -50,7 +54,8 @@ public sealed class RttEstimator
             return;
         }
 
-        Min = Smaller(Min, Latest);
+        Min = _minForgotten ? Latest : Smaller(Min, Latest);
+        _minForgotten = false;
         TimeSpan delay = Smaller(Larger(ackDelay, Zero), _maxAckDelay);
         TimeSpan adjusted = Latest >= Min + delay ? Latest - delay : Latest;
         Variation = new TimeSpan(((3 * Variation.Ticks) + (Smoothed - adjusted).Duration().Ticks) / 4);
