@@ -1,6 +1,7 @@
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
 using Carrier.Node.Dialing;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node;

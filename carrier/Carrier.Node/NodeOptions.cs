@@ -1,6 +1,7 @@
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Session;
+using Carrier.Dht;
 using Carrier.Node.Homes;
 using Carrier.Node.Relay;
 
@@ -17,6 +18,8 @@ public sealed record NodeOptions
 
     /// <summary>The endpoint others reach a serving node at; none where it shall be learnt from answers.</summary>
     public Endpoint Advertise { get; init; }
+
+    public DhtOptions Dht { get; init; } = DhtOptions.Default;
 
     public SessionOptions Session { get; init; } = SessionOptions.Default;
 

@@ -53,5 +53,12 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Nothing is left to try: no direct probe, no home, no channel.</summary>
     public bool IsExhausted => WakeAt == Instant.Never && HomesPending == 0 && Relays.Count == 0;
 
-    public void Dispose() => Initiator.Dispose();
+    /// <summary>False once its dial ended; late answers to it are then nobody's.</summary>
+    public bool IsAlive { get; private set; } = true;
+
+    public void Dispose()
+    {
+        IsAlive = false;
+        Initiator.Dispose();
+    }
 }

@@ -17,6 +17,6 @@ public enum DialFailure
     /// <summary>Every device's delegation is expired, revoked or forged.</summary>
     NotTrusted,
 
-    /// <summary>The caller gave up.</summary>
-    Cancelled,
+    /// <summary>This node has too many dials or lookups under way, or no identity to dial with.</summary>
+    Busy,
 }

@@ -28,11 +28,16 @@ internal sealed class Dialer(
     /// <summary>Dials under way; one more is refused, since each may send to many addresses.</summary>
     public const int MaxDials = 4096;
 
+    /// <summary>Relay channels remembered as ours; the oldest gives way, long after its session left it.</summary>
+    public const int MaxChannels = 8192;
+
     private readonly PunchBudget _budget = new(random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
     private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();
     private readonly DeadlineHeap<DialAttempt> _wakes = new();
+    private readonly HashSet<NetworkPath> _channels = [];
+    private readonly Queue<NetworkPath> _channelsByAge = new();
     private readonly Queue<ConnectRequest> _connects = new();
     private readonly Queue<NodeEffect> _effects = new();
 
@@ -80,6 +85,9 @@ internal sealed class Dialer(
         FailIfHopeless(now, dial);
     }
 
+    /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
+    public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
+
     public void Cancel(ulong id)
     {
         if (_dials.TryGetValue(id, out Dial? dial))
@@ -120,14 +128,16 @@ internal sealed class Dialer(
     {
         DialAttempt attempt = request.Attempt;
         attempt.HomesPending--;
-        if (!_dials.ContainsKey(attempt.Dial.Id))
+        if (!attempt.IsAlive)
         {
             return;
         }
 
         if (answer.Status == ConnectStatus.Connected)
         {
-            attempt.Relays.Add(new NetworkPath(request.Home.Endpoint, answer.Channel));
+            NetworkPath channel = new(request.Home.Endpoint, answer.Channel);
+            Remember(channel);
+            attempt.Relays.Add(channel);
             attempt.NextRelayAt = Instant.Min(attempt.NextRelayAt, now + attempt.RelayGap);
         }
         else
@@ -143,7 +153,7 @@ internal sealed class Dialer(
     public void NotConnected(Instant now, ConnectRequest request)
     {
         request.Attempt.HomesPending--;
-        if (_dials.ContainsKey(request.Attempt.Dial.Id))
+        if (request.Attempt.IsAlive)
         {
             request.Attempt.NextHomeAt = now;
             _wakes.Set(request.Attempt, request.Attempt.WakeAt);
@@ -168,6 +178,18 @@ internal sealed class Dialer(
     public bool TryConnectRequest(out ConnectRequest request) => _connects.TryDequeue(out request);
 
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
+
+    private void Remember(in NetworkPath channel)
+    {
+        if (_channels.Add(channel))
+        {
+            _channelsByAge.Enqueue(channel);
+            if (_channels.Count > MaxChannels)
+            {
+                _ = _channels.Remove(_channelsByAge.Dequeue());
+            }
+        }
+    }
 
     private void Try(Instant now, in WallClock clock, Dial dial, PeerDevice device)
     {

@@ -17,7 +17,10 @@ internal sealed class SessionOpener(
     /// <summary>Slabs kept for the next session when one ends: 16 MB.</summary>
     private const int MaxRetainedSlabs = 256;
 
-    private readonly SlabPool _pool = new(MaxRetainedSlabs);
+    /// <summary>Slabs out with all sessions together, 1 GB: what all peers together can make this node hold.</summary>
+    private const int MaxSlabs = 16_384;
+
+    private readonly SlabPool _pool = new(MaxSlabs, MaxRetainedSlabs);
     private readonly CipherSuite[] _ciphers = [.. options.Ciphers];
     private readonly byte[] _parameters = Encode(options.Transport);
 
