@@ -1,4 +1,5 @@
 using System.Globalization;
+using Carrier.Benchmarks.Transports;
 
 namespace Carrier.Benchmarks;
 
@@ -89,7 +90,7 @@ internal sealed record BenchOptions
         bool isNumber = TryNumber(value, out long number) && number <= int.MaxValue;
         options = name switch
         {
-            "--transport" => this with { Transport = value },
+            "--transport" when TransportUnderTest.Names.Contains(value) => this with { Transport = value },
             "--cipher" => this with { Cipher = value },
             "--bytes" when TryNumber(value, out long bytes) => this with { Bytes = bytes },
             "--rounds" when isNumber && number > 0 => this with { Rounds = (int)number },

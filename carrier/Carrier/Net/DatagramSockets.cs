@@ -49,6 +49,9 @@ internal sealed class DatagramSockets : IDisposable
     /// <summary>How sends of this socket go now.</summary>
     public SocketKind SendKind(int index) => _senders[index].Kind;
 
+    /// <summary>Has a socket's sends go another way from now on; receives stay as they are.</summary>
+    internal void SendBy(int index, DatagramSocket sender) => _senders[index] = sender;
+
     /// <summary>The local address and port of a family, or none where the family has no socket.</summary>
     public Endpoint LocalEndpoint(AddressFamily family) =>
         IndexOf(family) is var index and >= 0 && this[index].LocalEndPoint is IPEndPoint local ? Endpoint.From(local) : default;
@@ -98,17 +101,17 @@ internal sealed class DatagramSockets : IDisposable
                 if (result == SendResult.Unsupported)
                 {
                     Counters.Fallbacks++;
-                    _senders[index] = Create(_senders[index].Kind + 1, _senders[index].Socket, Counters);
+                    SendBy(index, Create(_senders[index].Kind + 1, _senders[index].Socket, Counters));
                 }
             }
-            while (result == SendResult.Unsupported && sentBytes < datagrams.Length);
+            while (result == SendResult.Unsupported); // the plain kind never is
         }
 
         Counters.BytesSent += sentBytes;
         Counters.DatagramsSent += result == SendResult.Sent || sentBytes > 0 ? Datagrams(sentBytes, segmentBytes) : 0;
         Counters.SendErrors += result == SendResult.Failed ? 1 : 0;
         Counters.SendsBlocked += result == SendResult.WouldBlock ? 1 : 0;
-        return result == SendResult.Unsupported ? SendResult.Sent : result;
+        return result;
     }
 
     public void Dispose()

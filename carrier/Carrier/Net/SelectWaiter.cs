@@ -6,6 +6,9 @@ namespace Carrier.Net;
 /// <summary>Waits in the portable <see cref="Socket.Select(System.Collections.IList, System.Collections.IList, System.Collections.IList, TimeSpan)"/>; a loopback socket connected to itself wakes it.</summary>
 internal sealed class SelectWaiter : SocketWaiter
 {
+    /// <summary>Select counts microseconds in 32 bits; a later deadline takes several waits.</summary>
+    private static readonly TimeSpan MaxTimeout = TimeSpan.FromMinutes(30);
+
     private readonly DatagramSockets _sockets;
     private readonly Socket _wake = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
     private readonly List<Socket> _readable = [];
@@ -33,7 +36,7 @@ internal sealed class SelectWaiter : SocketWaiter
             }
         }
 
-        Socket.Select(_readable, _writable, null, timeout);
+        Socket.Select(_readable, _writable, null, timeout < MaxTimeout ? timeout : MaxTimeout);
         if (_readable.Contains(_wake))
         {
             Drain();

@@ -3,6 +3,9 @@ namespace Carrier.Benchmarks.Transports;
 /// <summary>What one side of a benchmark needs of a transport: an authenticated, encrypted, reliable byte stream between two processes.</summary>
 internal abstract class TransportUnderTest : IAsyncDisposable
 {
+    /// <summary>What <c>--transport</c> takes.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["sslstream"];
+
     public static TransportUnderTest Create(BenchOptions options) => options.Transport switch
     {
         "sslstream" => new SslStreamTransport(),

@@ -49,9 +49,14 @@ internal static class GsoFloor
         long start = Stopwatch.GetTimestamp();
         while (sockets.Counters.BytesSent < options.Bytes)
         {
-            if (sockets.Send(to, batch, SegmentBytes, out _) == SendResult.WouldBlock)
+            SendResult result = sockets.Send(to, batch, SegmentBytes, out _);
+            if (result == SendResult.WouldBlock)
             {
                 _ = waiter.Wait(Timeout.InfiniteTimeSpan, writer: 0);
+            }
+            else if (result == SendResult.Failed)
+            {
+                throw new IOException("The kernel refuses to send over loopback.");
             }
         }
 

@@ -108,6 +108,32 @@ public sealed class NetworkThreadTests
     }
 
     [Fact]
+    public async Task Batch_the_kernel_has_no_room_for_is_finished_before_the_next()
+    {
+        EchoMachine machine = new();
+        DatagramSockets sockets = DatagramSocketsTests.Bind("Plain");
+        sockets.SendBy(0, new FullSocket(sockets[0]));
+        await using TestThread thread = new(machine, sockets);
+        using Socket client = Client(thread);
+        Endpoint remote = Endpoint.From((IPEndPoint)client.LocalEndPoint!);
+        machine.ToSend.Enqueue((remote, [0, 1, 2, 3, 4, 5, 6]));
+        machine.ToSend.Enqueue((remote, [7, 8]));
+        machine.SegmentBytes = 1;
+        thread.Start();
+
+        byte[] datagram = new byte[2];
+        for (int i = 0; i < 9; i++)
+        {
+            Assert.Equal(1, client.Receive(datagram));
+            Assert.Equal(i, datagram[0]);
+        }
+
+        await thread.DisposeAsync();
+        Assert.Equal(9, sockets.Counters.DatagramsSent);
+        Assert.True(sockets.Counters.SendsBlocked >= 8, "a full buffer took everything");
+    }
+
+    [Fact]
     public async Task Fault_of_the_machine_stops_the_thread_and_is_told()
     {
         EchoMachine machine = new() { OnTimeout = _ => throw new InvalidOperationException("broken"), NextDeadline = Instant.Zero };
@@ -163,6 +189,8 @@ public sealed class NetworkThreadTests
 
         waiter.Wake();
         waiter.Wake();
+        Assert.True(waiter.Wait(TimeSpan.FromDays(400), SocketWaiter.NoWriter));
+        waiter.Wake();
         Assert.True(waiter.Wait(Timeout.InfiniteTimeSpan, SocketWaiter.NoWriter));
         Assert.False(waiter.Wait(TimeSpan.Zero, SocketWaiter.NoWriter), "wakes join");
 
@@ -201,11 +229,31 @@ public sealed class NetworkThreadTests
         }
     }
 
+    /// <summary>Has room for one datagram every second call.</summary>
+    private sealed class FullSocket(Socket socket) : DatagramSocket(socket, new SocketCounters())
+    {
+        private bool _isFull;
+
+        public override SocketKind Kind => SocketKind.Plain;
+
+        public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes) =>
+            throw new NotSupportedException();
+
+        public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+        {
+            _isFull = !_isFull;
+            sentBytes = _isFull ? 0 : Socket.SendTo(datagrams[..segmentBytes], SocketFlags.None, to.ToIPEndPoint());
+            return sentBytes == datagrams.Length ? SendResult.Sent : SendResult.WouldBlock;
+        }
+    }
+
     private sealed class EchoMachine : IDatagramMachine
     {
         public Queue<(Endpoint To, byte[] Datagram)> ToSend { get; } = [];
 
         public Action<Instant>? OnTimeout { get; set; }
+
+        public int SegmentBytes { get; set; } = DatagramSocket.SlabBytes;
 
         public Instant NextDeadline { get; set; } = Instant.Never;
 
@@ -222,7 +270,7 @@ public sealed class NetworkThreadTests
             }
 
             next.Datagram.CopyTo(buffer);
-            transmit = new Transmit(new NetworkPath(next.To), next.Datagram.Length, next.Datagram.Length);
+            transmit = new Transmit(new NetworkPath(next.To), next.Datagram.Length, Math.Min(SegmentBytes, next.Datagram.Length));
             return true;
         }
     }
