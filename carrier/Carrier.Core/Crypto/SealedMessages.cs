@@ -107,7 +107,7 @@ public sealed class SealedMessages : IDisposable
     }
 
     /// <summary>Opens an answer from the node we asked, in place; also one to a question sealed just before our asker key changed.</summary>
-    public bool TryOpenAnswer(Instant now, in PublicKey askedKey, Span<byte> datagram, out Span<byte> plaintext)
+    public bool TryOpenAnswer(Instant now, scoped in PublicKey askedKey, Span<byte> datagram, out Span<byte> plaintext)
     {
         plaintext = default;
         if (!HasShape(datagram, PacketKind.SealedAnswer, AnswerOverheadBytes))

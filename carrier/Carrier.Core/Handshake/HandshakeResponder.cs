@@ -53,6 +53,7 @@ public sealed class HandshakeResponder : IDisposable
         if (!opened || !HandshakePayload.TryRead(plaintext, out HandshakePayload payload) || payload.Protocol is null)
         {
             drops.Count(opened ? DropReason.Malformed : DropReason.DecryptFailed);
+            CryptographicOperations.ZeroMemory(plaintext);
             noise.Dispose();
             return false;
         }

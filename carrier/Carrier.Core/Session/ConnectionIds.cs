@@ -25,6 +25,7 @@ internal sealed class ConnectionIds
     private readonly Remote[] _remote = new Remote[MaxActive];
     private readonly Queue<SessionEffect> _effects = new();
     private readonly Retirement[] _retiring = new Retirement[MaxRetiring];
+    private ConnectionId _replaced;
     private ulong _nextLocal = 1;
     private ulong _highestRemote;
     private ulong _seenRemote = 1;
@@ -35,6 +36,7 @@ internal sealed class ConnectionIds
         _random = random;
         _local[0] = new(0, local, Pending: false);
         _remote[0] = new(0, remote, remoteToken, InUse: true);
+        Current = remote;
         for (int i = 1; i < MaxActive; i++)
         {
             Issue(i);
@@ -46,6 +48,11 @@ internal sealed class ConnectionIds
     private record struct Remote(ulong Sequence, ConnectionId Id, ResetToken Token, bool InUse);
 
     private record struct Retirement(ulong Sequence, bool Used, bool Pending);
+
+    /// <summary>What our packets are addressed to.</summary>
+    public ConnectionId Current { get; private set; }
+
+    public Instant RetireAt { get; private set; } = Instant.Never;
 
     public bool HasPending { get; private set; } = true;
 
@@ -129,44 +136,34 @@ internal sealed class ConnectionIds
         return _effects.Count > 4 * MaxActive ? CloseCode.ResourceLimit : CloseCode.NoError;
     }
 
-    /// <summary>A fresh id of the peer's for a path, or, when there is none to spare, <paramref name="current"/>.</summary>
-    public ConnectionId TakeFresh(ConnectionId current)
+    /// <summary>Goes over to a fresh id of the peer's, where it gave one to spare; packets to the old one may be under way until <paramref name="retireAt"/>.</summary>
+    public void Replace(Instant retireAt)
     {
-        foreach (ref Remote remote in _remote.AsSpan())
+        int fresh = Array.FindIndex(_remote, static remote => !remote.Id.IsNone && !remote.InUse);
+        if (fresh < 0)
         {
-            if (!remote.Id.IsNone && !remote.InUse)
-            {
-                remote.InUse = true;
-                return remote.Id;
-            }
+            return;
         }
 
-        return current;
+        Retire(_replaced);
+        _replaced = Current;
+        RetireAt = retireAt;
+        _remote[fresh].InUse = true;
+        Current = _remote[fresh].Id;
     }
 
-    /// <summary>No path uses <paramref name="id"/> any more: tell the peer. Kept instead when too many are in doubt already.</summary>
-    public void Retire(ConnectionId id)
+    public void HandleTimeout(Instant now)
     {
-        int slot = Array.FindIndex(_remote, remote => remote.Id == id);
-        int free = Array.FindIndex(_retiring, static retirement => !retirement.Used);
-        if (slot < 0)
+        if (now >= RetireAt)
         {
-            return;
+            RetireAt = Instant.Never;
+            Retire(_replaced);
+            _replaced = default;
         }
-
-        if (free < 0)
-        {
-            _remote[slot].InUse = false;
-            return;
-        }
-
-        _retiring[free] = new(_remote[slot].Sequence, Used: true, Pending: true);
-        _remote[slot] = default;
-        HasPending = true;
     }
 
     /// <summary>Writes what waits, as far as there is room; true when anything was written.</summary>
-    public bool Write(ref FrameWriter writer, ref SentRecord sent)
+    public bool Write(ref FrameWriter writer, ref PacketRecord sent)
     {
         int before = writer.Length;
         bool all = true;
@@ -243,6 +240,27 @@ internal sealed class ConnectionIds
                 local = default;
             }
         }
+    }
+
+    // Kept for another time instead when too many retirements are in doubt.
+    private void Retire(ConnectionId id)
+    {
+        int slot = Array.FindIndex(_remote, remote => remote.Id == id && !id.IsNone);
+        int free = Array.FindIndex(_retiring, static retirement => !retirement.Used);
+        if (slot < 0)
+        {
+            return;
+        }
+
+        if (free < 0)
+        {
+            _remote[slot].InUse = false;
+            return;
+        }
+
+        _retiring[free] = new(_remote[slot].Sequence, Used: true, Pending: true);
+        _remote[slot] = default;
+        HasPending = true;
     }
 
     private void Issue(int slot)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Carrier.Core.Session.Recovery;
 using Carrier.Core.Wire;
 
 namespace Carrier.Core.Session.Frames;
@@ -7,8 +8,8 @@ namespace Carrier.Core.Session.Frames;
 /// <remarks>Nothing is copied: spans point into the packet. No length is believed before it is compared with what is left.</remarks>
 public ref struct FrameReader(ReadOnlySpan<byte> packet)
 {
-    /// <summary>Ranges one ACK frame may hold. Ours hold at most 32; a longer list only costs its reader time.</summary>
-    public const int MaxAckRanges = 64;
+    /// <summary>Ranges one ACK frame may hold. As many as a receiver remembers; a longer list only costs its reader time.</summary>
+    public const int MaxAckRanges = AckRanges.MaxRanges;
 
     /// <summary>Endpoints one CANDIDATES frame may hold: as many as a session has paths.</summary>
     public const int MaxCandidates = 8;
@@ -60,31 +61,31 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
 
     public bool TryReadDatagram(FrameType type, out ReadOnlySpan<byte> data) => TryReadData(type == FrameType.DatagramWithLength, out data);
 
-    public bool TryReadAck(out AckFrame frame)
+    /// <summary>Reads ACK; <paramref name="newestFirst"/> takes its ranges and has room for <see cref="MaxAckRanges"/>.</summary>
+    public bool TryReadAck(scoped Span<AckRange> newestFirst, out AckFrame frame)
     {
         frame = default;
         if (!Varint.TryRead(ref _rest, out ulong largest) || !Varint.TryRead(ref _rest, out ulong delay)
-            || !Varint.TryRead(ref _rest, out ulong count) || !Varint.TryRead(ref _rest, out ulong first)
-            || count > MaxAckRanges || first > largest)
+            || !Varint.TryRead(ref _rest, out ulong more) || !Varint.TryRead(ref _rest, out ulong length)
+            || more >= MaxAckRanges || length > largest)
         {
             return false;
         }
 
-        ReadOnlySpan<byte> ranges = _rest;
-        ulong smallest = largest - first;
-        for (ulong i = 0; i < count; i++)
+        newestFirst[0] = new(largest - length, largest);
+        for (int i = 1; i <= (int)more; i++)
         {
-            if (!Varint.TryRead(ref _rest, out ulong gap) || !Varint.TryRead(ref _rest, out ulong length)
-                || gap + 2 > smallest || length > smallest - gap - 2)
+            ulong above = newestFirst[i - 1].Smallest;
+            if (!Varint.TryRead(ref _rest, out ulong gap) || !Varint.TryRead(ref _rest, out length)
+                || gap + 2 > above || length > above - gap - 2)
             {
                 return false;
             }
 
-            smallest -= gap + 2 + length;
+            newestFirst[i] = new(above - gap - 2 - length, above - gap - 2);
         }
 
-        ranges = ranges[..(ranges.Length - _rest.Length)];
-        frame = new(largest, TimeSpan.FromMicroseconds((long)Math.Min(delay, MaxDelayMicroseconds)), first, ranges);
+        frame = new(TimeSpan.FromMicroseconds((long)Math.Min(delay, MaxDelayMicroseconds)), (int)more + 1);
         return true;
     }
 

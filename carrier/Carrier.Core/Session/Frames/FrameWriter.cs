@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Carrier.Core.Session.Recovery;
 using Carrier.Core.Wire;
 
 namespace Carrier.Core.Session.Frames;
@@ -57,6 +58,32 @@ public ref struct FrameWriter(Span<byte> packet)
         return true;
     }
 
+    /// <summary>How many ranges after the newest an ACK can tell here; negative when not even the newest fits.</summary>
+    public readonly int CountAckRanges(AckRanges received, ulong delay)
+    {
+        AckRange newest = received[0];
+        int bytes = 3 + Varint.Length(newest.Largest) + Varint.Length(delay) + Varint.Length(newest.Count - 1);
+        if (bytes > Remaining)
+        {
+            return -1;
+        }
+
+        int count = 0;
+        while (count + 1 < received.Count)
+        {
+            AckRange range = received[count + 1];
+            bytes += Varint.Length(received[count].Smallest - range.Largest - 2) + Varint.Length(range.Count - 1);
+            if (bytes > Remaining)
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        return count;
+    }
+
     /// <summary>Data bytes a STREAM frame can hold here when its offset is at most <paramref name="maxOffset"/>; negative when not even its head fits.</summary>
     public readonly int StreamCapacity(ulong stream, ulong maxOffset) => Remaining - StreamHeadBytes(stream, maxOffset);
 
@@ -90,18 +117,14 @@ public ref struct FrameWriter(Span<byte> packet)
         return data;
     }
 
-    /// <summary>Writes DATAGRAM with its length.</summary>
-    public bool TryWriteDatagram(ReadOnlySpan<byte> data)
+    /// <summary>Opens DATAGRAM with its length and hands out where its payload goes; <see cref="DatagramBytes"/> must fit.</summary>
+    public Span<byte> OpenDatagram(int length)
     {
-        if (Remaining < DatagramBytes(data.Length))
-        {
-            return false;
-        }
-
         _packet[Length++] = (byte)FrameType.DatagramWithLength;
-        Put((ulong)data.Length);
-        Put(data);
-        return true;
+        Put((ulong)length);
+        Span<byte> data = _packet.Slice(Length, length);
+        Length += length;
+        return data;
     }
 
     public static int DatagramBytes(int payloadBytes) => 1 + Varint.Length((ulong)payloadBytes) + payloadBytes;
@@ -200,7 +223,7 @@ public ref struct FrameWriter(Span<byte> packet)
         Length += 1 + length + sizeof(ushort);
     }
 
-    private void Put(ReadOnlySpan<byte> bytes)
+    private void Put(scoped ReadOnlySpan<byte> bytes)
     {
         bytes.CopyTo(_packet[Length..]);
         Length += bytes.Length;

@@ -28,49 +28,10 @@ public readonly ref struct StreamFrame
 /// <summary>ACK: which packets arrived, highest range first (RFC 9000 §19.3; the delay is in microseconds, there is no exponent).</summary>
 /// <remarks>
 /// <code>0x02 ‖ largest varint ‖ delay µs varint ‖ ranges varint ‖ first length-1 varint ‖ { gap-2 varint ‖ length-1 varint } x ranges</code>
-/// The parser walks all ranges once, so a frame that exists is well-formed.
 /// </remarks>
-public ref struct AckFrame
-{
-    private ReadOnlySpan<byte> _rest;
-    private ulong _smallest;
-    private bool _started;
-
-    internal AckFrame(ulong largest, TimeSpan delay, ulong firstLength, ReadOnlySpan<byte> rest)
-    {
-        Largest = largest;
-        Delay = delay;
-        _smallest = largest - firstLength;
-        _rest = rest;
-    }
-
-    public ulong Largest { get; }
-
-    public TimeSpan Delay { get; }
-
-    /// <summary>The next range, inclusive at both ends, in falling order; false after the lowest.</summary>
-    public bool TryNextRange(out ulong first, out ulong last)
-    {
-        if (!_started)
-        {
-            _started = true;
-            (first, last) = (_smallest, Largest);
-            return true;
-        }
-
-        first = last = 0;
-        if (!Varint.TryRead(ref _rest, out ulong gap) || !Varint.TryRead(ref _rest, out ulong length)
-            || gap + 2 > _smallest || length > _smallest - gap - 2)
-        {
-            return false;
-        }
-
-        last = _smallest - gap - 2;
-        first = last - length;
-        _smallest = first;
-        return true;
-    }
-}
+/// <param name="Delay">What the peer says it waited.</param>
+/// <param name="RangeCount">Ranges the reader stored, newest first, the first one included.</param>
+public readonly record struct AckFrame(TimeSpan Delay, int RangeCount);
 
 /// <summary>RESET_STREAM: the sender gives up its half; <paramref name="FinalSize"/> settles flow control.</summary>
 public readonly record struct ResetStreamFrame(ulong Stream, ulong Code, ulong FinalSize);

@@ -113,8 +113,7 @@ internal sealed class PathState
         if (answered.MtuBytes != 0)
         {
             Mtu.OnProbeArrived(answered.MtuBytes);
-            Congestion.MaxDatagramBytes = Mtu.CurrentBytes;
-            Pacer.MaxDatagramBytes = Mtu.CurrentBytes;
+            TakeSize();
             return true;
         }
 
@@ -127,10 +126,23 @@ internal sealed class PathState
         return true;
     }
 
+    /// <summary>Full packets no longer arrive though small ones may.</summary>
+    public void OnBlackHole(Instant now)
+    {
+        Mtu.OnBlackHole(now);
+        TakeSize();
+    }
+
     public void Validate()
     {
         IsValidated = true;
         _attempts = 0;
         NextChallengeAt = Instant.Never;
+    }
+
+    private void TakeSize()
+    {
+        Congestion.MaxDatagramBytes = Mtu.CurrentBytes;
+        Pacer.MaxDatagramBytes = Mtu.CurrentBytes;
     }
 }

@@ -134,10 +134,10 @@ internal sealed class PathTable
     }
 
     /// <summary>The peer's newest packet that is no mere probe came over <paramref name="path"/>.</summary>
-    public void OnPeerUses(PathState path)
+    public void OnPeerUses(Instant now, PathState path)
     {
         _peerPath = path;
-        Choose();
+        Choose(now);
     }
 
     /// <summary>A PATH_RESPONSE came; false when it answers none of our challenges.</summary>
@@ -147,8 +147,8 @@ internal sealed class PathTable
         {
             if (path.OnResponse(now, token))
             {
-                KeepStandby(path, now);
-                Choose();
+                KeepStandby(now, path);
+                Choose(now);
                 return true;
             }
         }
@@ -171,7 +171,7 @@ internal sealed class PathTable
         PathState silent = Active;
         if (best is not null)
         {
-            MoveTo(best);
+            MoveTo(now, best);
             silent.Suspect(now);
         }
         else if (silent.NextChallengeAt == Instant.Never)
@@ -218,13 +218,16 @@ internal sealed class PathTable
         }
     }
 
+    /// <summary>15 to 25 s, drawn anew each time: shorter than the 30 s many NATs keep a UDP binding, and never in step with others.</summary>
+    public static TimeSpan KeepAliveDelay(RandomSource random) => TimeSpan.FromMilliseconds(15_000 + random.NextInt32(10_000));
+
     private static AddressScope Nearer(AddressScope left, AddressScope right) =>
         right == AddressScope.Unusable || left < right ? left : right;
 
     private bool Admits(Endpoint endpoint) =>
         endpoint.Port != 0 && endpoint.Scope != AddressScope.Unusable && endpoint.Scope >= _nearestScope;
 
-    private void Choose()
+    private void Choose(Instant now)
     {
         PathState best = Active;
         foreach (PathState path in _paths)
@@ -235,10 +238,10 @@ internal sealed class PathTable
             best = path.IsValidated && better ? path : best;
         }
 
-        MoveTo(best);
+        MoveTo(now, best);
     }
 
-    private void MoveTo(PathState path)
+    private void MoveTo(Instant now, PathState path)
     {
         if (path != Active)
         {
@@ -246,27 +249,18 @@ internal sealed class PathTable
             Active = path;
             HasMoved = true;
             path.BeginRound(Instant.Never);
-            if (left.IsValidated)
-            {
-                KeepStandby(left, _lastKnown);
-            }
+            KeepStandby(now, left);
         }
     }
 
-    private Instant _lastKnown;
-
     // A path held in reserve is challenged now and then: keeps NAT bindings open, and tells when it is gone.
-    private void KeepStandby(PathState path, Instant now)
+    private void KeepStandby(Instant now, PathState path)
     {
-        _lastKnown = now;
         if (path != Active && path.IsValidated)
         {
             path.BeginRound(now + KeepAliveDelay(_random));
         }
     }
-
-    /// <summary>15 to 25 s, drawn anew each time: shorter than the 30 s many NATs keep a UDP binding, and never in step with others.</summary>
-    public static TimeSpan KeepAliveDelay(RandomSource random) => TimeSpan.FromMilliseconds(15_000 + random.NextInt32(10_000));
 
     private PathState? TryAdd(in NetworkPath path)
     {

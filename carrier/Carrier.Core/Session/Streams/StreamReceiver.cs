@@ -26,7 +26,8 @@ internal sealed class StreamReceiver(StreamTable streams)
 
         if (stream.PeerResetCode is not null || receive.Finished)
         {
-            return receive.FinalSize >= (long)frame.End ? CloseCode.NoError : CloseCode.FinalSize;
+            bool consistent = frame.Fin ? receive.FinalSize == (long)frame.End : receive.FinalSize >= (long)frame.End;
+            return consistent ? CloseCode.NoError : CloseCode.FinalSize;
         }
 
         switch (receive.Insert((long)frame.Offset, frame.Data, frame.Fin))
@@ -153,7 +154,43 @@ internal sealed class StreamReceiver(StreamTable streams)
         streams.Queue(stream, StreamControl.ResetStream);
     }
 
-    public void NotifyReadable(StreamState stream)
+    /// <summary>The application took <paramref name="bytes"/>: credit moves on, and the next bytes are news again.</summary>
+    public void OnRead(StreamState stream, int bytes, Instant now, TimeSpan roundTrip)
+    {
+        ReceiveBuffer receive = stream.Receive!;
+        if (bytes > 0)
+        {
+            streams.Flow.OnConsumed(bytes, now, roundTrip);
+            if (stream.AdvanceWindow(now, roundTrip))
+            {
+                streams.Queue(stream, StreamControl.MaxStreamData);
+            }
+        }
+
+        if (receive.Finished)
+        {
+            stream.Notices &= ~StreamNotice.Readable;
+            streams.ForgetIfDone(stream);
+        }
+        else if (receive.ReadableBytes == 0)
+        {
+            stream.ReadableTold = false;
+        }
+    }
+
+    /// <summary>The application reads no more: what is there is thrown away, and the peer asked to stop, unless its end is known.</summary>
+    public void Stop(StreamState stream, ulong code, Instant now, TimeSpan roundTrip)
+    {
+        stream.StopCode = code;
+        if (!stream.ReceiveDone && stream.Receive!.FinalSize is null)
+        {
+            streams.Queue(stream, StreamControl.StopSending);
+        }
+
+        Discard(stream, now, roundTrip);
+    }
+
+    private void NotifyReadable(StreamState stream)
     {
         if (!stream.ReadableTold)
         {
@@ -162,22 +199,16 @@ internal sealed class StreamReceiver(StreamTable streams)
         }
     }
 
-    /// <summary>Throws away what is readable and counts it as read.</summary>
-    public void Discard(StreamState stream, Instant now, TimeSpan roundTrip)
+    // Keeps the peer's credit moving though nobody reads.
+    private void Discard(StreamState stream, Instant now, TimeSpan roundTrip)
     {
         ReceiveBuffer receive = stream.Receive!;
+        int bytes = (int)receive.ReadableBytes;
         while (receive.ReadableBytes > 0)
         {
-            int bytes = receive.Peek().Length;
-            receive.Consume(bytes);
-            streams.Flow.OnConsumed(bytes, now, roundTrip);
+            receive.Consume(receive.Peek().Length);
         }
 
-        if (stream.AdvanceWindow(now, roundTrip))
-        {
-            streams.Queue(stream, StreamControl.MaxStreamData);
-        }
-
-        streams.ForgetIfDone(stream);
+        OnRead(stream, bytes, now, roundTrip);
     }
 }
