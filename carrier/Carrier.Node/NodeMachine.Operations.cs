@@ -96,12 +96,12 @@ public sealed partial class NodeMachine
     }
 
     /// <summary>What is worth keeping over a restart: routing table and records, and the devices met.</summary>
-    public NodeSnapshot Snapshot(Instant now) => new(_dht.Snapshot(now), _known.Snapshot());
+    public NodeSnapshot Snapshot(Instant now) => new(_dht.Snapshot(), _known.Snapshot());
 
     /// <summary>Takes a snapshot back in, before the node has met anybody.</summary>
     public void Restore(Instant now, NodeSnapshot snapshot)
     {
-        _ = _dht.Restore(now, snapshot.Dht.Span);
+        _ = _dht.TryRestore(now, snapshot.Dht.Span);
         _known.Restore(snapshot.Peers.Span);
         Settle(now);
     }

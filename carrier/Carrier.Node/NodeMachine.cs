@@ -43,7 +43,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly SessionOpener? _opener;
     private readonly Dialer? _dialer;
     private readonly Acceptor? _acceptor;
-    private readonly Directory _directory;
+    private readonly PeerDirectory _directory;
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
     private bool _isReady;
@@ -82,7 +82,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
                 local.Delegation.Encoded.Span, (message, signature) => local.Device.Sign(HomeSignature.Context, message, signature), clock, random, Drops);
         }
 
-        _directory = new Directory(local, _dht, _addresses, _homes, _known, _floors);
+        _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
         _calls = new NodeCalls(_rpc, _homes, _dialer);
         Begin(now, transportKey.Public);
     }
@@ -174,7 +174,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
 
         foreach (HomeContact seed in _options.Seeds)
         {
-            _dht.AddSeed(now, seed.Key, seed.Endpoint);
+            _ = _dht.TryAddSeed(now, seed.Key, seed.Endpoint);
             _homes?.Offer(now, seed, rtt: null);
         }
 

@@ -1,5 +1,6 @@
-using System.Security.Cryptography;
 using Carrier.Core.Crypto;
+using Carrier.Core.Handshake;
+using System.Security.Cryptography;
 
 namespace Carrier.Core.Session;
 

@@ -1,4 +1,4 @@
-using Carrier.Core.Crypto;
+using Carrier.Core.Handshake;
 using Carrier.Core.Session.Buffers;
 
 namespace Carrier.Core.Session;

@@ -1,5 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Crypto;
+using Carrier.Core.Handshake;
 using Carrier.Core.Session;
 using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Streams;

@@ -12,7 +12,7 @@ using Carrier.Node.Homes;
 namespace Carrier.Node.Peers;
 
 /// <summary>The node's use of the DHT: finds the devices of others, keeps this device's own record there, and finds homes for it.</summary>
-internal sealed class Directory(
+internal sealed class PeerDirectory(
     LocalIdentity? local, DhtMachine dht, LocalAddresses addresses, HomeMachine? homes, KnownPeers known, SerialFloors floors)
 {
     private readonly Dictionary<DhtOperation, Search> _searches = [];
