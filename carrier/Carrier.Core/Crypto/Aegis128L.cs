@@ -12,7 +12,6 @@ namespace Carrier.Core.Crypto;
 /// <remarks>
 /// libsodium only offers the 256-bit tag, sixteen bytes more a packet; its ciphertext is the same and the tests hold this one against it.
 /// Constant in time because the instruction is: there is no table and no secret-dependent branch, and no software fallback on purpose.
-/// The eight state words are locals of one method a direction, so that they live in registers.
 /// </remarks>
 internal ref struct Aegis128L
 {
@@ -63,22 +62,16 @@ internal ref struct Aegis128L
     {
         Aegis128L state = new(key, nonce);
         state.Absorb(header);
-        ReadOnlySpan<byte> source = plaintext;
-        Span<byte> target = destination;
-        while (source.Length >= RateBytes)
-        {
-            state.EncryptBlock(ref MemoryMarshal.GetReference(source), ref MemoryMarshal.GetReference(target));
-            source = source[RateBytes..];
-            target = target[RateBytes..];
-        }
-
-        if (!source.IsEmpty)
+        int wholeBytes = plaintext.Length & -RateBytes;
+        state.EncryptBlocks(ref MemoryMarshal.GetReference(plaintext), ref MemoryMarshal.GetReference(destination), wholeBytes);
+        ReadOnlySpan<byte> rest = plaintext[wholeBytes..];
+        if (!rest.IsEmpty)
         {
             Span<byte> block = stackalloc byte[RateBytes];
             block.Clear();
-            source.CopyTo(block);
-            state.EncryptBlock(ref MemoryMarshal.GetReference(block), ref MemoryMarshal.GetReference(block));
-            block[..source.Length].CopyTo(target);
+            rest.CopyTo(block);
+            state.EncryptBlocks(ref MemoryMarshal.GetReference(block), ref MemoryMarshal.GetReference(block), RateBytes);
+            block[..rest.Length].CopyTo(destination[wholeBytes..]);
         }
 
         state.Tag(header.Length, plaintext.Length).CopyTo(destination[plaintext.Length..]);
@@ -90,16 +83,11 @@ internal ref struct Aegis128L
         Aegis128L state = new(key, nonce);
         state.Absorb(header);
         Span<byte> text = sealedBytes[..^TagBytes];
-        Span<byte> rest = text;
-        while (rest.Length >= RateBytes)
+        int wholeBytes = text.Length & -RateBytes;
+        state.DecryptBlocks(ref MemoryMarshal.GetReference(text), wholeBytes);
+        if (wholeBytes != text.Length)
         {
-            state.DecryptBlock(ref MemoryMarshal.GetReference(rest));
-            rest = rest[RateBytes..];
-        }
-
-        if (!rest.IsEmpty)
-        {
-            state.DecryptLast(rest);
+            state.DecryptLast(text[wholeBytes..]);
         }
 
         Span<byte> tag = stackalloc byte[TagBytes];
@@ -153,24 +141,56 @@ internal ref struct Aegis128L
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void EncryptBlock(ref byte source, ref byte target)
+    /// <summary>Whole blocks. The state is copied to locals because the compiler keeps no struct of eight fields in registers.</summary>
+    private void EncryptBlocks(ref byte source, ref byte target, int bytes)
     {
-        var m0 = Vector128.LoadUnsafe(ref source);
-        var m1 = Vector128.LoadUnsafe(ref source, 16);
-        (m0 ^ KeyStream0).StoreUnsafe(ref target);
-        (m1 ^ KeyStream1).StoreUnsafe(ref target, 16);
-        Update(m0, m1);
+        (Vector128<byte> s0, Vector128<byte> s1, Vector128<byte> s2, Vector128<byte> s3) = (_s0, _s1, _s2, _s3);
+        (Vector128<byte> s4, Vector128<byte> s5, Vector128<byte> s6, Vector128<byte> s7) = (_s4, _s5, _s6, _s7);
+        for (nuint at = 0; at < (nuint)bytes; at += RateBytes)
+        {
+            var m0 = Vector128.LoadUnsafe(ref source, at);
+            var m1 = Vector128.LoadUnsafe(ref source, at + 16);
+            (m0 ^ s6 ^ s1 ^ (s2 & s3)).StoreUnsafe(ref target, at);
+            (m1 ^ s2 ^ s5 ^ (s6 & s7)).StoreUnsafe(ref target, at + 16);
+            Vector128<byte> last = s7;
+            s7 = Round(s6, s7);
+            s6 = Round(s5, s6);
+            s5 = Round(s4, s5);
+            s4 = Round(s3, s4 ^ m1);
+            s3 = Round(s2, s3);
+            s2 = Round(s1, s2);
+            s1 = Round(s0, s1);
+            s0 = Round(last, s0 ^ m0);
+        }
+
+        (_s0, _s1, _s2, _s3) = (s0, s1, s2, s3);
+        (_s4, _s5, _s6, _s7) = (s4, s5, s6, s7);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void DecryptBlock(ref byte block)
+    /// <summary>Whole blocks, in place.</summary>
+    private void DecryptBlocks(ref byte text, int bytes)
     {
-        Vector128<byte> m0 = Vector128.LoadUnsafe(ref block) ^ KeyStream0;
-        Vector128<byte> m1 = Vector128.LoadUnsafe(ref block, 16) ^ KeyStream1;
-        m0.StoreUnsafe(ref block);
-        m1.StoreUnsafe(ref block, 16);
-        Update(m0, m1);
+        (Vector128<byte> s0, Vector128<byte> s1, Vector128<byte> s2, Vector128<byte> s3) = (_s0, _s1, _s2, _s3);
+        (Vector128<byte> s4, Vector128<byte> s5, Vector128<byte> s6, Vector128<byte> s7) = (_s4, _s5, _s6, _s7);
+        for (nuint at = 0; at < (nuint)bytes; at += RateBytes)
+        {
+            Vector128<byte> m0 = Vector128.LoadUnsafe(ref text, at) ^ s6 ^ s1 ^ (s2 & s3);
+            Vector128<byte> m1 = Vector128.LoadUnsafe(ref text, at + 16) ^ s2 ^ s5 ^ (s6 & s7);
+            m0.StoreUnsafe(ref text, at);
+            m1.StoreUnsafe(ref text, at + 16);
+            Vector128<byte> last = s7;
+            s7 = Round(s6, s7);
+            s6 = Round(s5, s6);
+            s5 = Round(s4, s5);
+            s4 = Round(s3, s4 ^ m1);
+            s3 = Round(s2, s3);
+            s2 = Round(s1, s2);
+            s1 = Round(s0, s1);
+            s0 = Round(last, s0 ^ m0);
+        }
+
+        (_s0, _s1, _s2, _s3) = (s0, s1, s2, s3);
+        (_s4, _s5, _s6, _s7) = (s4, s5, s6, s7);
     }
 
     /// <summary>A short last block is absorbed as its plaintext and zeros, not as whatever the key stream leaves behind it.</summary>
