@@ -1,6 +1,4 @@
-using Carrier.Core;
 using Carrier.Core.Wire;
-using Carrier.Dht.Records;
 using Carrier.Dht.Routing;
 using Carrier.Dht.Rpc;
 
@@ -112,7 +110,7 @@ internal ref struct TargetAnswer
         return read && reader.AtEnd;
     }
 
-    private static bool TryReadItems(ref CborReader reader, out int count, out ReadOnlySpan<byte> items)
+    private static bool TryReadItems(scoped ref CborReader reader, out int count, out ReadOnlySpan<byte> items)
     {
         items = default;
         if (!reader.TryReadArray(out count))

@@ -1,4 +1,3 @@
-using Carrier.Core;
 using Carrier.Dht.Routing;
 using Carrier.Dht.Rpc;
 

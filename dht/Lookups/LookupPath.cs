@@ -1,5 +1,3 @@
-using Carrier.Dht.Routing;
-
 namespace Carrier.Dht.Lookups;
 
 /// <summary>One of a lookup's disjoint paths (Baumgart 2007, S/Kademlia §4.4): it follows only what its own nodes named.</summary>

@@ -10,7 +10,7 @@ namespace Carrier.Dht.Rpc;
 /// <content>The answering half: questions in, answers out.</content>
 public sealed partial class RpcMachine
 {
-    private readonly QuestionLimits _limits = new();
+    private readonly QuestionLimits _limits = new(random);
     private readonly Queue<(Endpoint Remote, byte[] Buffer, int Bytes)> _answers = [];
 
     /// <summary>How long the body of an answer to this question may be.</summary>

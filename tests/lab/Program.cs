@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
 using Carrier.Lab.Tools;
@@ -13,12 +14,18 @@ internal static class Program
         carrier-lab: a small internet of network namespaces, real NATs included. See tests/lab/README.md.
 
           verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
+          matrix                      carrier between every ordered pair of NAT kinds
+          pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           delay --device tun0         the link emulator (the lab starts it)
           probe-server, probe         the NAT probe by hand
 
-        verify:
+        matrix, pair:
+          --repeats 1 --bytes 2097152 --carrier PATH --seed PATH --artifacts artifacts/lab
+          --json                      one JSON object on standard output, everything else on standard error
+          --fresh                     restart both nodes before every dial, not only between rounds
+        verify, matrix, pair:
           --keep                      leave the lab standing
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
         """;
@@ -62,6 +69,9 @@ internal static class Program
         {
             case "verify":
                 return await InLabAsync(arguments, VerifyCommand.RunAsync, cancellation);
+            case "matrix" when arguments.Words.Count == 0:
+            case "pair" when arguments.Words.Count == 2:
+                return await MatrixAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -76,6 +86,18 @@ internal static class Program
                 Console.WriteLine(Usage);
                 return arguments.Verb is "help" or "--help" ? Tally.ExitPassed : Tally.ExitUsage;
         }
+    }
+
+    private static async Task<int> MatrixAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        if (CarrierCommands.Find(arguments, out string missing) is { } commands)
+        {
+            return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+        }
+
+        var tally = new Tally();
+        tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
     }
 
     /// <summary>Builds a lab, runs a command in it, takes it down and says how many checks held.</summary>
@@ -108,7 +130,12 @@ internal static class Program
             }
         }
 
-        Console.WriteLine(tally);
+        return Conclude(arguments, tally);
+    }
+
+    private static int Conclude(Arguments arguments, Tally tally)
+    {
+        (arguments.Has("--json") ? Console.Error : Console.Out).WriteLine(tally);
         return tally.ExitCode;
     }
 

@@ -28,7 +28,13 @@ internal readonly record struct LabRun(int ProcessId, long StartTicks)
         File.WriteAllText(KeptFile, "");
     }
 
-    public void ForgetKept() => File.Delete(KeptFile);
+    public void ForgetKept()
+    {
+        if (IsKept)
+        {
+            File.Delete(KeptFile);
+        }
+    }
 
     /// <summary>The runs that have namespaces on this machine, newest last.</summary>
     public static async Task<IReadOnlyList<LabRun>> ListAsync(CancellationToken cancellation)
