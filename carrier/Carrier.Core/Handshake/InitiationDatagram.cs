@@ -17,7 +17,7 @@ namespace Carrier.Core.Handshake;
 /// ..     zeros, to 1,200 bytes on a direct path
 /// </code>
 /// </remarks>
-internal readonly ref struct InitiationDatagram
+public readonly ref struct InitiationDatagram
 {
     public const byte Version = 1;
     public const int MaxCookieBytes = 32;

@@ -3,8 +3,6 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Handshake;
 using Carrier.Core.Identity;
-using Carrier.Core.Session;
-using Carrier.Core.Wire;
 using Carrier.Node.Sessions;
 using Carrier.Node.Transport;
 
