@@ -15,6 +15,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     private readonly Queue<NodeSession> _sending = new();
     private readonly Queue<NodeEffect> _effects = new();
     private readonly HashSet<NodeSession> _all = [];
+    private readonly List<NodeSession> _heard = [];
     private ulong _nextId = 1;
 
     public IReadOnlyCollection<NodeSession> All => _all;
@@ -49,8 +50,25 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
 
         session.Machine.Handle(now, path, packet);
-        Enqueue(session);
+        if (!session.IsHeard)
+        {
+            session.IsHeard = true;
+            _heard.Add(session);
+        }
+
         return true;
+    }
+
+    /// <summary>Follows up on the sessions a batch had packets for, once each.</summary>
+    public void Settle(Instant now)
+    {
+        foreach (NodeSession session in _heard)
+        {
+            session.IsHeard = false;
+            Touch(now, session);
+        }
+
+        _heard.Clear();
     }
 
     /// <summary>Writes the reset that answers a packet to an unknown connection id; 0 when the packet was too short to be answered.</summary>
@@ -175,6 +193,11 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
                     break;
             }
+        }
+
+        if (session.Machine.State == SessionState.Closed)
+        {
+            Remove(session);
         }
     }
 }
