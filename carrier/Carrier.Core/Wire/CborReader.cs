@@ -107,8 +107,9 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
             case CborMajor.Unsigned:
                 return TryReadUInt(out _);
             case CborMajor.Bytes:
-            case CborMajor.Text:
                 return TryReadString(major, out _);
+            case CborMajor.Text:
+                return TryReadString(major, out ReadOnlySpan<byte> utf8) && Utf8.IsValid(utf8);
             case CborMajor.Simple:
                 return TryReadBool(out _);
             case CborMajor.Array or CborMajor.Map:
