@@ -273,7 +273,7 @@ public sealed partial class DhtMachine
         _ = _operations.Remove(operation.Id);
         if (operation.Kind == OperationKind.Refresh)
         {
-            EndRefresh(operation, closest);
+            EndRefresh(now, operation, closest);
             return;
         }
 

@@ -132,9 +132,18 @@ public sealed partial class DhtMachine
         }
     }
 
-    private void EndRefresh(Operation operation, List<Candidate> closest)
+    /// <remarks>
+    /// The lookup's own questions came from an address not yet proven, so nobody took up their introduction; a ping with the token
+    /// each answer brought makes us known where we belong.
+    /// </remarks>
+    private void EndRefresh(Instant now, Operation operation, List<Candidate> closest)
     {
         _isRefreshing = false;
+        foreach (Candidate candidate in IsServing ? closest : [])
+        {
+            Ping(now, candidate.Contact);
+        }
+
         Span<double> fractions = stackalloc double[RoutingTable.K];
         int count = Math.Min(closest.Count, fractions.Length);
         for (int i = 0; i < count; i++)

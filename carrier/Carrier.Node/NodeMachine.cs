@@ -20,7 +20,7 @@ namespace Carrier.Node;
 /// <summary>One whole node: the DHT, homes, dials and sessions behind one UDP socket. Pure: the shell or the simulator drives it.</summary>
 /// <remarks>
 /// A datagram goes by its first byte (<see cref="PacketKind"/>) to the machine it concerns; after each batch the machines hand each other what
-/// came of it (<see cref="Settle(Instant)"/>); then the driver sends and drains <see cref="TryEffect"/>. Borrowed keys stay their owner's to dispose.
+/// came of it; then the driver sends and drains <see cref="TryEffect"/>. Borrowed keys stay their owner's to dispose.
 /// </remarks>
 public sealed partial class NodeMachine : IDatagramMachine, IDisposable
 {

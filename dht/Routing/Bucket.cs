@@ -10,8 +10,8 @@ internal sealed class Bucket
 
     public List<TableEntry> Entries => _entries;
 
-    /// <summary>When a lookup last went through this part of the key space.</summary>
-    public Instant LookedUpAt { get; set; }
+    /// <summary>When a lookup last went through this part of the key space; null for never, which makes joining visit every bucket.</summary>
+    public Instant? LookedUpAt { get; set; }
 
     public int CountOfUnit(Endpoint unit)
     {

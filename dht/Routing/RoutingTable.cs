@@ -154,12 +154,14 @@ public sealed class RoutingTable(DhtKey centre)
         target = default;
         int deepest = DeepestBucket();
         int stalest = -1;
+        Instant oldest = now - interval;
         for (int i = 0; i <= deepest; i++)
         {
-            Bucket bucket = BucketAt(i);
-            if (now - bucket.LookedUpAt >= interval && (stalest < 0 || bucket.LookedUpAt < BucketAt(stalest).LookedUpAt))
+            Instant lookedUpAt = BucketAt(i).LookedUpAt ?? new Instant(long.MinValue);
+            if (lookedUpAt <= oldest)
             {
                 stalest = i;
+                oldest = lookedUpAt;
             }
         }
 

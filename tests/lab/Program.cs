@@ -122,7 +122,8 @@ internal static class Program
             long begun = Stopwatch.GetTimestamp();
             bool keep = arguments.Has("--keep");
             await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(kernel.Nats), shape, keep, cancellation);
-            Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: {network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
+            Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: "
+                + $"{network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
             await command(network, shape, tally, cancellation);
             if (keep)
             {

@@ -87,6 +87,12 @@ public sealed class SessionMachine : IDisposable
                 return _parts.Close.EndsAt;
             }
 
+            if (State == SessionState.Unconfirmed && Role == SessionRole.Responder)
+            {
+                // It may send nothing yet, so nothing but the end is due.
+                return _parts.Timers.IdleAt;
+            }
+
             Instant deadline = Instant.Min(_parts.Timers.IdleAt, _parts.Timers.KeepAliveAt);
             deadline = Instant.Min(deadline, _parts.Loss.NextDeadline);
             deadline = Instant.Min(deadline, _parts.Acks.DueAt);

@@ -15,8 +15,8 @@ internal sealed class SessionParts
         Local = setup.Local;
         Random = setup.Random;
         Drops = setup.Drops;
-        Keys = new KeyPhases(setup.Keys, Options.KeyUpdatePackets);
-        Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey.Span, Random);
+        Keys = new KeyPhases(setup.Suite, setup.SendSecret, setup.ReceiveSecret, Options.KeyUpdatePackets);
+        Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey, Random);
         Paths = new PathTable(Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.NearestScope, Random);
         Loss = new LossDetector(Paths.Active.Rtt);
         Flow = new FlowControl(

@@ -16,7 +16,7 @@ public class ReferenceTests
         ["Carrier.Seed"] = ["Carrier"],
         ["Carrier.Simulation"] = ["Carrier.Node"],
         ["Carrier.Benchmarks"] = ["Carrier"],
-        ["Carrier.Lab"] = ["Carrier"],
+        ["Carrier.Lab"] = [],
         ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Seed", "Carrier.Simulation"],
     };
 

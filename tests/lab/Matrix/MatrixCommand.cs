@@ -54,7 +54,8 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
 
                 Trial trial = await Trial.RunAsync(fleet[from], fleet[to], round, _fileBytes, flows, artifacts, cancellation);
                 trials.Add(trial);
-                Tally.Say($"  {round}/{_repeats}  {from.Name,-18} -> {to.Name,-18} {trial.Path,-6} {trial.FirstByteMs,6:F0} ms  core saw {trial.DirectShare,4:P0} direct  {trial.Failure}");
+                Tally.Say($"  {round}/{_repeats}  {from.Name,-18} -> {to.Name,-18} {trial.Path,-6} {trial.FirstByteMs,6:F0} ms"
+                    + $"  core saw {trial.DirectShare:P0} direct  {trial.Failure}");
             }
         }
 

@@ -13,8 +13,16 @@ internal sealed record PairSummary(
         double[] times = [.. trials.Where(t => t.Connected).Select(t => t.FirstByteMs).Order()];
         double[] pings = [.. trials.Where(t => t.Ping is not null).Select(t => t.Ping!.RttMs).Order()];
         return new(
-            trials[0].From, trials[0].To, trials.Count, trials.Count(t => t.Connected), trials.Count(t => t.Direct), trials.Count(t => t.HashEqual), trials.Count(t => t.Failure.Length > 0),
-            Percentile(times, 0.5), Percentile(times, 0.9), Percentile(pings, 0.5));
+            trials[0].From,
+            trials[0].To,
+            trials.Count,
+            Connected: trials.Count(t => t.Connected),
+            Direct: trials.Count(t => t.Direct),
+            HashesEqual: trials.Count(t => t.HashEqual),
+            Failed: trials.Count(t => t.Failure.Length > 0),
+            P50Ms: Percentile(times, 0.5),
+            P90Ms: Percentile(times, 0.9),
+            PingMs: Percentile(pings, 0.5));
     }
 
     /// <summary>Nearest rank; not a number for an empty list.</summary>
@@ -37,9 +45,8 @@ internal static class MatrixReport
     public static string Table(IReadOnlyList<PairSummary> pairs)
     {
         int width = pairs.Max(p => p.From.Length + p.To.Length + 4);
-        IEnumerable<string> rows = pairs.Select(p =>
-            $"{$"{p.From} -> {p.To}".PadRight(width)}  {$"{p.Connected}/{p.Trials}",9}  {$"{p.Direct}/{p.Trials}",6}  {$"{p.HashesEqual}/{p.Trials}",6}  {Ms(p.P50Ms),6}  {Ms(p.P90Ms),6}  {Ms(p.PingMs),7}");
-        return string.Join('\n', rows.Prepend($"{"pair".PadRight(width)}  {"connected",9}  {"direct",6}  {"hashes",6}  {"p50 ms",6}  {"p90 ms",6}  {"ping ms",7}"));
+        return string.Join('\n', pairs.Select(Columns).Prepend(["pair", "connected", "direct", "hashes", "p50 ms", "p90 ms", "ping ms"])
+            .Select(row => string.Concat(row.Select((text, i) => i == 0 ? text.PadRight(width) : text.PadLeft(11)))));
     }
 
     public static string ToJson(IReadOnlyList<PairSummary> pairs, IReadOnlyList<Trial> trials) => JsonSerializer.Serialize(new { pairs, trials }, Json);
@@ -56,9 +63,21 @@ internal static class MatrixReport
             bool holds = pair.Failed == 0
                 && (pair.Direct == pair.Trials || !mustBeDirect)
                 && pair.P50Ms <= MedianBarMs;
-            tally.Check(holds, $"{pair.From} -> {pair.To}: connected {pair.Connected}/{pair.Trials}, hashes equal {pair.HashesEqual}/{pair.Trials}, direct {pair.Direct}/{pair.Trials}{(mustBeDirect ? "" : " (not asked)")}, first byte p50 {Ms(pair.P50Ms)} ms");
+            tally.Check(holds, $"{pair.From} -> {pair.To}: connected {pair.Connected}/{pair.Trials}, hashes equal {pair.HashesEqual}/{pair.Trials}, "
+                + $"direct {pair.Direct}/{pair.Trials}{(mustBeDirect ? "" : " (not asked)")}, first byte p50 {Ms(pair.P50Ms)} ms (bar {MedianBarMs:F0})");
         }
     }
+
+    private static string[] Columns(PairSummary pair) =>
+    [
+        $"{pair.From} -> {pair.To}",
+        $"{pair.Connected}/{pair.Trials}",
+        $"{pair.Direct}/{pair.Trials}",
+        $"{pair.HashesEqual}/{pair.Trials}",
+        Ms(pair.P50Ms),
+        Ms(pair.P90Ms),
+        Ms(pair.PingMs),
+    ];
 
     private static bool HasSymmetricEnd(Topology topology, PairSummary pair) =>
         topology.Find(pair.From).Kind == SiteKind.Symmetric || topology.Find(pair.To).Kind == SiteKind.Symmetric;

@@ -50,19 +50,14 @@ internal static class Tool
     {
         string[] words = [.. arguments];
         ToolResult result = await RunAsync(command, words, input, cancellation: cancellation);
+        string given = input is null ? "" : $"\nits input was:\n{input}";
         return result.Succeeded
             ? result.Output
-            : throw new LabException($"{command} {string.Join(' ', words)} failed ({result.ExitCode}): {result.Error.Trim()}{(input is null ? "" : $"\nits input was:\n{input}")}");
+            : throw new LabException($"{command} {string.Join(' ', words)} failed ({result.ExitCode}): {result.Error.Trim()}{given}");
     }
 
-    public static bool Exists(string command) => FullPath(command) is not null;
-
-    /// <summary>Where the command is, or null; <c>sbin</c> is searched too because a plain user's PATH often lacks it.</summary>
-    public static string? FullPath(string command) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Concat(["/usr/sbin", "/sbin"])
-            .Where(folder => folder.Length > 0)
-            .Select(folder => Path.Combine(folder, command))
-            .FirstOrDefault(File.Exists);
+    public static bool Exists(string command) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => folder.Length > 0 && File.Exists(Path.Combine(folder, command)));
 
     private static async Task WriteAndCloseAsync(StreamWriter writer, string? input)
     {

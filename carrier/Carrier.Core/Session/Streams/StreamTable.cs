@@ -198,7 +198,7 @@ internal sealed class StreamTable(
             }
             else if (flow.SendCredit <= 0 && !stream.Send!.HasLost && stream.Send.SentOffset < stream.Send.WrittenOffset)
             {
-                _held.Enqueue(_sendable.Dequeue());
+                Hold(_sendable.Dequeue());
             }
             else
             {
@@ -221,7 +221,8 @@ internal sealed class StreamTable(
     {
         while (_held.TryDequeue(out StreamState? stream))
         {
-            _sendable.Enqueue(stream);
+            stream.IsHeld = false;
+            Schedule(stream);
         }
     }
 
@@ -255,6 +256,17 @@ internal sealed class StreamTable(
         _held.Clear();
         _controls.Clear();
         _notices.Clear();
+    }
+
+    // Out of the round, so that what it loses meanwhile brings it back: lost bytes need no credit.
+    private void Hold(StreamState stream)
+    {
+        stream.InSendQueue = false;
+        if (!stream.IsHeld)
+        {
+            stream.IsHeld = true;
+            _held.Enqueue(stream);
+        }
     }
 
     private StreamState Add(StreamId id)
