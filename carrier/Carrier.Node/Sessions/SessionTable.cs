@@ -14,6 +14,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     private readonly DeadlineHeap<NodeSession> _deadlines = new();
     private readonly Queue<NodeSession> _sending = new();
     private readonly Queue<NodeEffect> _effects = new();
+    private readonly List<NodeSession> _due = [];
     private readonly HashSet<NodeSession> _all = [];
     private ulong _nextId = 1;
 
@@ -80,11 +81,22 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
 
     public void HandleTimeout(Instant now)
     {
+        // Once each: a deadline that only sending meets (an acknowledgement, a challenge) is still due until the driver has sent.
         while (_deadlines.TryPopDue(now, out NodeSession session))
         {
-            session.Machine.HandleTimeout(now);
-            Touch(now, session);
+            _due.Add(session);
         }
+
+        foreach (NodeSession session in _due)
+        {
+            if (!session.IsRemoved)
+            {
+                session.Machine.HandleTimeout(now);
+                Touch(now, session);
+            }
+        }
+
+        _due.Clear();
     }
 
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
