@@ -122,6 +122,7 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
         {
             await inner.DisposeAsync();
             await session.DisposeAsync();
+            await base.DisposeAsync();
             GC.SuppressFinalize(this);
         }
     }
