@@ -1,1 +1,41 @@
-Console.WriteLine("bench");
+using Carrier.Benchmarks;
+using Carrier.Benchmarks.Peers;
+using Carrier.Benchmarks.Yardsticks;
+
+if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
+{
+    Console.Error.WriteLine(error);
+    Console.Error.WriteLine(BenchOptions.Usage);
+    return 2;
+}
+
+switch (options.Command)
+{
+    case "session":
+        await SessionCommand.RunAsync(options);
+        return 0;
+    case "raw":
+        await RawCommand.RunAsync(options);
+        return 0;
+    case "peer server":
+        await PeerServer.RunAsync(options);
+        return 0;
+    case "peer client":
+        await PeerClient.RunAsync(options);
+        return 0;
+    case "yardstick udp-echo":
+        UdpPingPong.Serve();
+        return 0;
+    case "yardstick udp-ping":
+        UdpPingPong.Run(options);
+        return 0;
+    case "yardstick gso-sink":
+        GsoFloor.Serve(options);
+        return 0;
+    case "yardstick gso-send":
+        GsoFloor.Run(options);
+        return 0;
+    default:
+        Console.Error.WriteLine(BenchOptions.Usage);
+        return 2;
+}

@@ -1,1 +1,157 @@
-Console.WriteLine("lab");
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Carrier.Lab.Delay;
+using Carrier.Lab.Matrix;
+using Carrier.Lab.Network;
+using Carrier.Lab.Probe;
+using Carrier.Lab.Tools;
+
+namespace Carrier.Lab;
+
+internal static class Program
+{
+    private const string Usage = """
+        carrier-lab: a small internet of network namespaces, real NATs included. See tests/lab/README.md.
+
+          verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
+          matrix                      carrier between every ordered pair of NAT kinds
+          pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
+          exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
+          clean                       remove what dead and kept labs left
+          delay --device tun0         the link emulator (the lab starts it)
+          probe-server, probe         the NAT probe by hand
+
+        matrix, pair:
+          --repeats 1 --bytes 2097152 --carrier PATH --seed PATH --artifacts artifacts/lab
+          --json                      one JSON object on standard output, everything else on standard error
+          --fresh                     restart both nodes before every dial, not only between rounds
+        verify, matrix, pair:
+          --keep                      leave the lab standing
+          --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
+        """;
+
+    private static async Task<int> Main(string[] args)
+    {
+        using var stop = new CancellationTokenSource();
+        try
+        {
+            var arguments = Arguments.Parse(args);
+            if (arguments.Verb == "delay")
+            {
+                return DelayCommand.Run(arguments);
+            }
+
+            using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+            using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
+            return await RunAsync(arguments, stop.Token);
+        }
+        catch (LabException e)
+        {
+            Tally.Say($"carrier-lab: {e.Message}");
+            return Tally.ExitFailed;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Tally.Say("carrier-lab: interrupted; everything was removed");
+            return 130;
+        }
+
+        void Cancel(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    private static async Task<int> RunAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        switch (arguments.Verb)
+        {
+            case "verify":
+                return await InLabAsync(arguments, VerifyCommand.RunAsync, cancellation);
+            case "matrix" when arguments.Words.Count == 0:
+            case "pair" when arguments.Words.Count == 2:
+                return await MatrixAsync(arguments, cancellation);
+            case "exec":
+                return await ExecAsync(arguments, cancellation);
+            case "clean":
+                IReadOnlyList<LabRun> buried = await Undertaker.BuryTheDeadAsync(cancellation, keptToo: true);
+                Console.WriteLine($"removed {buried.Count} labs");
+                return Tally.ExitPassed;
+            case "probe-server":
+                return await ProbeCommands.ServeAsync(arguments, cancellation);
+            case "probe":
+                return await ProbeCommands.ProbeAsync(arguments, cancellation);
+            default:
+                Console.WriteLine(Usage);
+                return arguments.Verb is "help" or "--help" ? Tally.ExitPassed : Tally.ExitUsage;
+        }
+    }
+
+    private static async Task<int> MatrixAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        if (CarrierCommands.Find(arguments, out string missing) is { } commands)
+        {
+            return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+        }
+
+        var tally = new Tally();
+        tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    /// <summary>Builds a lab, runs a command in it, takes it down and says how many checks held.</summary>
+    private static async Task<int> InLabAsync(
+        Arguments arguments, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task> command, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        foreach (string missing in kernel.Missing)
+        {
+            tally.Skip("the lab needs", missing);
+        }
+
+        foreach ((SiteKind kind, string reason) in kernel.MissingNats)
+        {
+            tally.Skip($"NAT kind {kind.Name()}, and every pair with it", reason);
+        }
+
+        if (kernel.Missing.Count == 0)
+        {
+            var shape = LinkShape.From(arguments);
+            long begun = Stopwatch.GetTimestamp();
+            bool keep = arguments.Has("--keep");
+            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(kernel.Nats), shape, keep, cancellation);
+            Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: "
+                + $"{network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
+            await command(network, shape, tally, cancellation);
+            if (keep)
+            {
+                Tally.Say($"kept: carrier-lab exec {network.Topology.Sites[0]} -- ip addr; remove it by carrier-lab clean");
+            }
+        }
+
+        return Conclude(arguments, tally);
+    }
+
+    private static int Conclude(Arguments arguments, Tally tally)
+    {
+        (arguments.Has("--json") ? Console.Error : Console.Out).WriteLine(tally);
+        return tally.ExitCode;
+    }
+
+    private static async Task<int> ExecAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        if (arguments.Words is not [var site] || arguments.Rest.Count == 0)
+        {
+            throw new LabException("exec SITE -- COMMAND...");
+        }
+
+        IReadOnlyList<LabRun> runs = await LabRun.ListAsync(cancellation);
+        string prefix = arguments.Text("--run") ?? (runs.Count > 0 ? runs[^1].Prefix : throw new LabException("no lab stands; start one with --keep"));
+        using Process process = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", $"{prefix}-{site}", .. arguments.Rest]))
+            ?? throw new LabException("cannot start ip");
+        await process.WaitForExitAsync(CancellationToken.None);
+        return process.ExitCode;
+    }
+}

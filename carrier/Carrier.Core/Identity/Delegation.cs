@@ -146,18 +146,17 @@ public sealed class Delegation
     {
         fields = default;
         var reader = new CborReader(body);
-        int key = -1;
         if (!reader.TryReadMap(out int pairs)
             || pairs < KnownKeys
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 0) || !reader.TryReadUInt(out ulong version) || version != Version
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 1) || !OwnerStatement.TryReadOwner(ref reader, out OwnerPublicKey owner)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 2) || !reader.TryReadBytes(PublicKey.Bytes, out ReadOnlySpan<byte> signingKey)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 3) || !reader.TryReadBytes(PublicKey.Bytes, out ReadOnlySpan<byte> exchangeKey)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 4) || !reader.TryReadUInt(out ulong serial)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 5) || !OwnerStatement.TryReadTime(ref reader, out UnixTime notBefore)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 6) || !OwnerStatement.TryReadTime(ref reader, out UnixTime notAfter)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 7) || !reader.TryReadUInt(out ulong uses)
-            || !OwnerStatement.TrySkipUnknown(ref reader, key, pairs - KnownKeys)
+            || !reader.TryReadKey(0) || !reader.TryReadUInt(out ulong version) || version != Version
+            || !reader.TryReadKey(1) || !OwnerStatement.TryReadOwner(ref reader, out OwnerPublicKey owner)
+            || !reader.TryReadKey(2) || !reader.TryReadBytes(PublicKey.Bytes, out ReadOnlySpan<byte> signingKey)
+            || !reader.TryReadKey(3) || !reader.TryReadBytes(PublicKey.Bytes, out ReadOnlySpan<byte> exchangeKey)
+            || !reader.TryReadKey(4) || !reader.TryReadUInt(out ulong serial)
+            || !reader.TryReadKey(5) || !OwnerStatement.TryReadTime(ref reader, out UnixTime notBefore)
+            || !reader.TryReadKey(6) || !OwnerStatement.TryReadTime(ref reader, out UnixTime notAfter)
+            || !reader.TryReadKey(7) || !reader.TryReadUInt(out ulong uses)
+            || !OwnerStatement.TrySkipUnknown(ref reader, KnownKeys - 1, pairs - KnownKeys)
             || notBefore > notAfter)
         {
             return false;

@@ -5,7 +5,7 @@ using PublicKey = Carrier.Core.Crypto.PublicKey;
 namespace Carrier.Core.Identity;
 
 /// <summary>The keys of one device, made on it: Ed25519 signs its records, X25519 meets its peers in handshakes. Bound to an owner by a <see cref="Delegation"/>.</summary>
-/// <remarks>Not thread safe only in that dispose must come last. Private bytes are pinned or in libsodium's guarded memory, and zeroed on dispose.</remarks>
+/// <remarks>Any thread may sign. Private bytes are pinned or in libsodium's guarded memory, and zeroed on dispose.</remarks>
 public sealed class DeviceKeys : IDisposable
 {
     /// <summary>Ed25519 seed ‖ X25519 private key.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Carrier.Core.Wire;
 
 namespace Carrier.Core.Identity;
@@ -68,7 +69,7 @@ public sealed class KeystoreContents : IDisposable
         return writer.Overflowed ? throw new InvalidOperationException("Keystore contents outgrew their bound.") : writer.Written;
     }
 
-    internal static bool TryRead(ReadOnlySpan<byte> encoded, out KeystoreContents? contents)
+    internal static bool TryRead(ReadOnlySpan<byte> encoded, [NotNullWhen(true)] out KeystoreContents? contents)
     {
         Mnemonic? mnemonic = null;
         OwnerKey? owner = null;

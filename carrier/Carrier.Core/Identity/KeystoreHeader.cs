@@ -45,8 +45,7 @@ internal readonly ref struct KeystoreHeader
     public static KeystoreOpening Read(scoped ref CborReader reader, out KeystoreHeader header)
     {
         header = default;
-        int key = -1;
-        if (!reader.TryReadMap(out int pairs) || !OwnerStatement.TryReadKey(ref reader, ref key, 0) || !reader.TryReadUInt(out ulong version))
+        if (!reader.TryReadMap(out int pairs) || !reader.TryReadKey(0) || !reader.TryReadUInt(out ulong version))
         {
             return KeystoreOpening.Corrupt;
         }
@@ -56,8 +55,8 @@ internal readonly ref struct KeystoreHeader
             return KeystoreOpening.Unsupported;
         }
 
-        if (!OwnerStatement.TryReadKey(ref reader, ref key, 1) || !reader.TryReadUInt(out ulong kind)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 2) || !reader.TryReadBytes(NonceBytes, out ReadOnlySpan<byte> nonce))
+        if (!reader.TryReadKey(1) || !reader.TryReadUInt(out ulong kind)
+            || !reader.TryReadKey(2) || !reader.TryReadBytes(NonceBytes, out ReadOnlySpan<byte> nonce))
         {
             return KeystoreOpening.Corrupt;
         }
@@ -68,18 +67,18 @@ internal readonly ref struct KeystoreHeader
                 header = new KeystoreHeader { Lock = KeystoreLock.UnlockKey, Nonce = nonce };
                 return KeystoreOpening.Opened;
             case (ulong)KeystoreLock.Passphrase when pairs == 6:
-                return ReadStretching(ref reader, key, nonce, out header);
+                return ReadStretching(ref reader, nonce, out header);
             default:
                 return KeystoreOpening.Unsupported;
         }
     }
 
-    private static KeystoreOpening ReadStretching(scoped ref CborReader reader, int key, ReadOnlySpan<byte> nonce, out KeystoreHeader header)
+    private static KeystoreOpening ReadStretching(scoped ref CborReader reader, ReadOnlySpan<byte> nonce, out KeystoreHeader header)
     {
         header = default;
-        if (!OwnerStatement.TryReadKey(ref reader, ref key, 3) || !reader.TryReadBytes(SaltBytes, out ReadOnlySpan<byte> salt)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 4) || !reader.TryReadUInt(out ulong memoryKiB)
-            || !OwnerStatement.TryReadKey(ref reader, ref key, 5) || !reader.TryReadUInt(out ulong passes))
+        if (!reader.TryReadKey(3) || !reader.TryReadBytes(SaltBytes, out ReadOnlySpan<byte> salt)
+            || !reader.TryReadKey(4) || !reader.TryReadUInt(out ulong memoryKiB)
+            || !reader.TryReadKey(5) || !reader.TryReadUInt(out ulong passes))
         {
             return KeystoreOpening.Corrupt;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using NSec.Cryptography;
 
@@ -49,7 +50,7 @@ public sealed class KeystoreSecret : IDisposable
     }
 
     /// <summary>Takes the contents of an unlock key's file; false unless there are exactly 32 bytes.</summary>
-    public static bool TryFromUnlockKey(ReadOnlySpan<byte> unlockKey, out KeystoreSecret? secret)
+    public static bool TryFromUnlockKey(ReadOnlySpan<byte> unlockKey, [NotNullWhen(true)] out KeystoreSecret? secret)
     {
         secret = unlockKey.Length == UnlockKeyBytes ? new KeystoreSecret(KeystoreLock.UnlockKey, new SecretBytes(unlockKey)) : null;
         return secret is not null;

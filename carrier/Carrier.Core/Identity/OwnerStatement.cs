@@ -54,10 +54,7 @@ internal static class OwnerStatement
         return read;
     }
 
-    /// <summary>Reads the next key of a map whose keys up to <paramref name="key"/> are all required.</summary>
-    public static bool TryReadKey(ref CborReader reader, ref int previous, int key) => reader.TryReadKey(ref previous) && previous == key;
-
-    /// <summary>Skips the keys a later version added.</summary>
+    /// <summary>Skips the <paramref name="count"/> keys a later version added after <paramref name="previous"/>, to the end.</summary>
     public static bool TrySkipUnknown(ref CborReader reader, int previous, int count)
     {
         for (int i = 0; i < count; i++)

@@ -79,12 +79,11 @@ public sealed class Revocation
         owner = default;
         serialFloor = 0;
         var reader = new CborReader(body);
-        int key = -1;
         return reader.TryReadMap(out int pairs)
             && pairs >= KnownKeys
-            && OwnerStatement.TryReadKey(ref reader, ref key, 0) && reader.TryReadUInt(out ulong version) && version == Version
-            && OwnerStatement.TryReadKey(ref reader, ref key, 1) && OwnerStatement.TryReadOwner(ref reader, out owner)
-            && OwnerStatement.TryReadKey(ref reader, ref key, 2) && reader.TryReadUInt(out serialFloor)
-            && OwnerStatement.TrySkipUnknown(ref reader, key, pairs - KnownKeys);
+            && reader.TryReadKey(0) && reader.TryReadUInt(out ulong version) && version == Version
+            && reader.TryReadKey(1) && OwnerStatement.TryReadOwner(ref reader, out owner)
+            && reader.TryReadKey(2) && reader.TryReadUInt(out serialFloor)
+            && OwnerStatement.TrySkipUnknown(ref reader, KnownKeys - 1, pairs - KnownKeys);
     }
 }

@@ -7,7 +7,7 @@ namespace Carrier.Core.Wire;
 /// <summary>Reads deterministic CBOR (RFC 8949 §4.2.1) from a span. Never throws, never allocates, refuses every other encoding.</summary>
 /// <remarks>
 /// A length is compared with what is left before it is believed. Indefinite lengths, floats, tags, negative numbers and heads longer than
-/// needed are refused. Maps have small unsigned keys in strictly ascending order, held by <see cref="TryReadKey"/>; unknown keys are
+/// needed are refused. Maps have small unsigned keys in strictly ascending order, held by <see cref="TryReadKey(ref int)"/>; unknown keys are
 /// skipped with <see cref="TrySkip"/>, so that a later version may add some.
 /// </remarks>
 public ref struct CborReader(ReadOnlySpan<byte> source)
@@ -40,6 +40,9 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
         previous = (int)key;
         return true;
     }
+
+    /// <summary>Reads a map key that must be <paramref name="expected"/>: for maps whose first keys are all required.</summary>
+    public bool TryReadKey(int expected) => TryReadUInt(out ulong key) && key == (ulong)expected;
 
     public bool TryReadBool(out bool value)
     {
@@ -107,8 +110,9 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
             case CborMajor.Unsigned:
                 return TryReadUInt(out _);
             case CborMajor.Bytes:
-            case CborMajor.Text:
                 return TryReadString(major, out _);
+            case CborMajor.Text:
+                return TryReadString(major, out ReadOnlySpan<byte> utf8) && Utf8.IsValid(utf8);
             case CborMajor.Simple:
                 return TryReadBool(out _);
             case CborMajor.Array or CborMajor.Map:

@@ -1,0 +1,35 @@
+using System.Security.Cryptography;
+
+namespace Carrier.Core.Crypto;
+
+/// <summary>HKDF-SHA256 (RFC 5869) as Carrier uses it: every derived value is at most one hash long, so no call allocates.</summary>
+internal static class KeyDerivation
+{
+    public const int HashBytes = SHA256.HashSizeInBytes;
+
+    /// <summary>Longest <c>info</c> any caller needs: a label and two public keys.</summary>
+    private const int MaxInfoBytes = 128;
+
+    /// <summary>HKDF-Extract: one uniform secret from an unevenly random one.</summary>
+    public static void Extract(ReadOnlySpan<byte> salt, ReadOnlySpan<byte> input, Span<byte> secret) =>
+        _ = HMACSHA256.HashData(salt, input, secret);
+
+    /// <summary>HKDF-Expand of <paramref name="secret"/> with <paramref name="label"/> as info, at most 32 bytes.</summary>
+    public static void Expand(ReadOnlySpan<byte> secret, ReadOnlySpan<byte> label, Span<byte> output) => Expand(secret, label, default, output);
+
+    /// <summary>HKDF-Expand with info = <paramref name="label"/> ‖ <paramref name="context"/>, at most 32 bytes.</summary>
+    public static void Expand(ReadOnlySpan<byte> secret, ReadOnlySpan<byte> label, ReadOnlySpan<byte> context, Span<byte> output)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(output.Length, HashBytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(label.Length + context.Length, MaxInfoBytes);
+        Span<byte> info = stackalloc byte[MaxInfoBytes + 1];
+        label.CopyTo(info);
+        context.CopyTo(info[label.Length..]);
+        int infoBytes = label.Length + context.Length;
+        info[infoBytes] = 1; // T(1), the only block
+        Span<byte> block = stackalloc byte[HashBytes];
+        _ = HMACSHA256.HashData(secret, info[..(infoBytes + 1)], block);
+        block[..output.Length].CopyTo(output);
+        CryptographicOperations.ZeroMemory(block);
+    }
+}

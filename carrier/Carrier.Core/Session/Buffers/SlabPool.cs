@@ -1,0 +1,58 @@
+using System.Diagnostics;
+
+namespace Carrier.Core.Session.Buffers;
+
+/// <summary>
+/// The slabs of one node: <see cref="SlabBytes"/> of pinned memory each, which the collector never moves. A renter owns its slab
+/// until it returns it. <paramref name="maxSlabs"/> bounds what all peers together can make the node commit. Single-threaded.
+/// </summary>
+/// <param name="maxSlabs">Slabs that may be out at once; beyond it <see cref="TryRent"/> says no.</param>
+/// <param name="maxRetained">Returned slabs kept for reuse; the rest go to the collector.</param>
+public sealed class SlabPool(int maxSlabs, int maxRetained)
+{
+    public const int SlabBytes = 65_536;
+
+    private readonly Stack<byte[]> _retained = new();
+#if DEBUG
+    private readonly HashSet<byte[]> _out = new(ReferenceEqualityComparer.Instance);
+#endif
+
+    /// <summary>Slabs rented and not yet returned: zero when every buffer is disposed.</summary>
+    public int Outstanding { get; private set; }
+
+    public int Retained => _retained.Count;
+
+    /// <summary>A slab of unspecified content, or false when the node has committed all it may.</summary>
+    public bool TryRent(out byte[] slab)
+    {
+        if (Outstanding >= maxSlabs)
+        {
+            slab = [];
+            return false;
+        }
+
+        if (!_retained.TryPop(out slab!))
+        {
+            slab = GC.AllocateUninitializedArray<byte>(SlabBytes, pinned: true);
+        }
+
+        Outstanding++;
+#if DEBUG
+        _out.Add(slab);
+#endif
+        return true;
+    }
+
+    public void Return(byte[] slab)
+    {
+        ArgumentNullException.ThrowIfNull(slab);
+#if DEBUG
+        Debug.Assert(_out.Remove(slab), "A slab is returned once, to the pool it came from.");
+#endif
+        Outstanding--;
+        if (_retained.Count < maxRetained)
+        {
+            _retained.Push(slab);
+        }
+    }
+}

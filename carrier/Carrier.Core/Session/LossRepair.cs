@@ -1,0 +1,148 @@
+using Carrier.Core.Session.Frames;
+using Carrier.Core.Session.Recovery;
+using Carrier.Core.Session.Streams;
+
+namespace Carrier.Core.Session;
+
+/// <summary>What acknowledgements and losses mean for what was sent: stream bytes are forgotten or sent again, the rest is said anew with its
+/// latest value, or not at all where it no longer matters. A datagram lost is lost.</summary>
+/// <remarks>In a <see cref="SentFrame"/> the id is the stream's, or a connection id's sequence number; the offset of an ACK is the largest packet number it told.</remarks>
+internal sealed class LossRepair(SessionParts parts)
+{
+    /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
+    private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
+
+    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay)
+    {
+        RecoveryReport report = parts.Loss.OnAckReceived(newestFirst, delay, now);
+        if (report.Outcome != AckOutcome.Accepted)
+        {
+            return CloseCode.ProtocolViolation;
+        }
+
+        parts.Keys.OnAcknowledged(newestFirst[0].Largest);
+        Apply(now, report);
+        return CloseCode.NoError;
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        if (now < parts.Loss.NextDeadline)
+        {
+            return;
+        }
+
+        RecoveryReport report = parts.Loss.OnTimeout(now);
+        Apply(now, report);
+        if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.DeadAfterProbeTimeouts)
+        {
+            if (parts.Paths.Active.Mtu.CurrentBytes > Paths.MtuSearch.BaseBytes)
+            {
+                parts.Paths.Active.OnBlackHole(now);
+            }
+
+            parts.Paths.OnActiveSilent(now);
+        }
+    }
+
+    private void Apply(Instant now, in RecoveryReport report)
+    {
+        Paths.PathState path = parts.Paths.Active;
+        path.Congestion.OnReport(now, report);
+        path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
+        parts.Counts.PacketsLost += report.LostPackets;
+        while (parts.Loss.TryTakeAcked(out SentFrame acked))
+        {
+            OnAcknowledged(acked);
+        }
+
+        while (parts.Loss.TryTakeLost(out SentFrame lost))
+        {
+            OnLost(lost);
+        }
+    }
+
+    private void OnAcknowledged(in SentFrame frame)
+    {
+        switch ((FrameType)frame.Kind)
+        {
+            case FrameType.Ack:
+                parts.Acks.OnAckAcknowledged((ulong)frame.Offset);
+                break;
+            case FrameType.Stream when parts.Streams.TryGet(frame.StreamId, out StreamState stream) && stream.ResetCode is null:
+                stream.Send!.Acknowledge(frame.Offset, frame.Length, frame.Fin);
+                if (stream.WantsWritable && stream.Send.WritableBytes >= WritableThresholdBytes)
+                {
+                    stream.WantsWritable = false;
+                    parts.Streams.Notify(stream, StreamNotice.Writable);
+                }
+
+                parts.Streams.ForgetIfDone(stream);
+                break;
+            case FrameType.ResetStream when parts.Streams.TryGet(frame.StreamId, out StreamState stream):
+                stream.ResetAcknowledged = true;
+                parts.Streams.ForgetIfDone(stream);
+                break;
+            case FrameType.RetireConnectionId:
+                parts.Ids.OnRetireResolved(frame.StreamId, lost: false);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void OnLost(in SentFrame frame)
+    {
+        FrameType type = (FrameType)frame.Kind;
+        switch (type)
+        {
+            case FrameType.MaxData:
+                parts.Flow.MaxDataPending = true;
+                break;
+            case FrameType.MaxStreamsBidirectional or FrameType.MaxStreamsUnidirectional:
+                parts.Streams.Counts(type == FrameType.MaxStreamsBidirectional).MaxStreamsPending = true;
+                break;
+            case FrameType.NewConnectionId:
+                parts.Ids.OnNewLost(frame.StreamId);
+                break;
+            case FrameType.RetireConnectionId:
+                parts.Ids.OnRetireResolved(frame.StreamId, lost: true);
+                break;
+            case FrameType.Candidates:
+                parts.Pending |= SessionPending.Candidates;
+                break;
+            case FrameType.ObservedAddress:
+                parts.Pending |= SessionPending.ObservedAddress;
+                break;
+            default:
+                if (parts.Streams.TryGet(frame.StreamId, out StreamState stream))
+                {
+                    OnStreamFrameLost(stream, type, frame);
+                }
+
+                break;
+        }
+    }
+
+    private void OnStreamFrameLost(StreamState stream, FrameType type, in SentFrame frame)
+    {
+        switch (type)
+        {
+            case FrameType.Stream when stream.ResetCode is null:
+                stream.Send!.Lose(frame.Offset, frame.Length, frame.Fin);
+                parts.Streams.Schedule(stream);
+                break;
+            case FrameType.ResetStream when !stream.ResetAcknowledged:
+                parts.Streams.Queue(stream, StreamControl.ResetStream);
+                break;
+            case FrameType.StopSending when !stream.ReceiveDone:
+                parts.Streams.Queue(stream, StreamControl.StopSending);
+                break;
+            case FrameType.MaxStreamData when stream.Receive!.FinalSize is null:
+                parts.Streams.Queue(stream, StreamControl.MaxStreamData);
+                break;
+            default:
+                break;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+using Carrier.Core.Session.Frames;
+using Carrier.Core.Session.Paths;
+
+namespace Carrier.Core.Session;
+
+/// <summary>Decides what leaves now, over which path, and builds it where it leaves from: header, frames, seal, all in the caller's buffer.</summary>
+/// <remarks>
+/// A call gives either one packet of a path's probes, or a batch for the path in use: packets of exactly the path's size, the last perhaps shorter, so
+/// that one segmented send takes them (GSO). Only the last may be short, hence a packet that could not be filled although more waits is padded.
+/// </remarks>
+internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
+{
+    /// <summary>PATH_CHALLENGE and PATH_RESPONSE of one packet.</summary>
+    private const int ProbeFrameBytes = 2 * (1 + sizeof(ulong));
+
+    /// <summary>What one segmented send may carry: the largest UDP payload, less than 64 KiB by the headers.</summary>
+    private const int MaxBatchBytes = 65_000;
+
+    private int _untilSkip = -1;
+
+    /// <summary>When the pacer lets the next packet go; Never when nothing waits for it.</summary>
+    public Instant PacedUntil { get; private set; } = Instant.Never;
+
+    public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        transmit = default;
+        if (parts.Close.State == SessionState.Closing)
+        {
+            return parts.Close.ClosePending && TrySendClose(now, buffer, out transmit);
+        }
+
+        bool maySend = parts.Close.State == SessionState.Open
+            || (parts.Close.State == SessionState.Unconfirmed && parts.Role == SessionRole.Initiator);
+        if (!maySend || !parts.Loss.HasRoom)
+        {
+            return false;
+        }
+
+        if (parts.Keys.IsExhausted)
+        {
+            parts.CloseWith(now, CloseCode.AeadLimit, "keys used up");
+            return false;
+        }
+
+        return TrySendProbe(now, buffer, out transmit) || TrySendBatch(now, buffer, out transmit);
+    }
+
+    private bool TrySendProbe(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        while (parts.Paths.TryNextProbing(now, out PathState path))
+        {
+            int mtuBytes = path.NextChallengeAt > now && path.ResponseOwed is null ? path.Mtu.BeginProbe(now, path.Rtt.Smoothed) : 0;
+            bool challenge = path.NextChallengeAt <= now || mtuBytes > 0;
+            ulong? response = path.ResponseOwed;
+            path.ResponseOwed = null;
+            if (!challenge && response is null)
+            {
+                continue;
+            }
+
+            int limit = mtuBytes > 0 ? mtuBytes : SessionPacket.OverheadBytes + ProbeFrameBytes;
+            bool allowed = path.MaySend(limit) && !(path.HasFailed && response is null) && buffer.Length >= path.Path.HeaderBytes + limit;
+            ulong token = challenge ? parts.Random.NextUInt64() | 1 : 0;
+            if (challenge)
+            {
+                path.OnChallengeSent(now, token, mtuBytes);
+            }
+
+            if (!allowed)
+            {
+                continue;
+            }
+
+            FrameWriter writer = Open(now, buffer, path, limit);
+            if (response is { } answer)
+            {
+                _ = writer.TryWritePathToken(FrameType.PathResponse, answer);
+            }
+
+            if (challenge)
+            {
+                _ = writer.TryWritePathToken(FrameType.PathChallenge, token);
+            }
+
+            writer.PadTo(mtuBytes - SessionPacket.OverheadBytes);
+            PacketRecord record = new(parts.Loss);
+            int bytes = Seal(now, buffer, path, writer.Length, ref record);
+            transmit = new(path.Path, bytes, bytes);
+            return true;
+        }
+
+        transmit = default;
+        return false;
+    }
+
+    private bool TrySendBatch(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        PathState path = parts.Paths.Active;
+        int segment = path.Path.HeaderBytes + path.Mtu.CurrentBytes;
+        int room = Math.Min(buffer.Length, MaxBatchBytes);
+        int written = 0;
+        while (room - written >= segment)
+        {
+            bool eliciting = MaySendEliciting(now, path, written);
+            Span<byte> packet = buffer.Slice(written, segment);
+            FrameWriter writer = Open(now, packet, path, path.Mtu.CurrentBytes);
+            PacketRecord record = new(parts.Loss);
+            frames.Fill(now, ref writer, ref record, eliciting);
+            if (writer.Length == 0)
+            {
+                break;
+            }
+
+            if (eliciting && frames.HasMore)
+            {
+                writer.PadTo(path.Mtu.CurrentBytes - SessionPacket.OverheadBytes);
+            }
+
+            int bytes = Seal(now, packet, path, writer.Length, ref record);
+            written += bytes;
+            if (bytes < segment)
+            {
+                break;
+            }
+        }
+
+        if (written > 0)
+        {
+            path.Congestion.OnPacketSent(now, written, parts.Loss.BytesInFlight);
+            path.Pacer.OnSent(now, written);
+        }
+
+        transmit = new(path.Path, written, Math.Min(written, segment));
+        return written > 0;
+    }
+
+    // Acknowledgements always go; the rest waits for window and pacer, unless a probe is owed.
+    private bool MaySendEliciting(Instant now, PathState path, int batchedBytes)
+    {
+        if (parts.Loss.ProbesOwed > 0)
+        {
+            return true;
+        }
+
+        if (parts.Loss.BytesInFlight + path.Mtu.CurrentBytes > path.Congestion.CongestionWindowBytes)
+        {
+            PacedUntil = Instant.Never;
+            return false;
+        }
+
+        // The pacer is asked once a batch: what goes beyond its bucket is a debt the next batch waits off.
+        Instant at = batchedBytes > 0 ? now : path.Pacer.NextSend(now, path.Mtu.CurrentBytes);
+        PacedUntil = at > now && frames.HasMore ? at : Instant.Never;
+        return at <= now;
+    }
+
+    private bool TrySendClose(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        PathState path = parts.Paths.Active;
+        parts.Close.ClosePending = false;
+        FrameWriter writer = Open(now, buffer, path, MtuSearch.BaseBytes);
+        _ = writer.TryWriteClose(parts.Close.Frame());
+        PacketRecord record = new(parts.Loss);
+        int bytes = Seal(now, buffer, path, writer.Length, ref record);
+        transmit = new(path.Path, bytes, bytes);
+        return true;
+    }
+
+    private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
+    {
+        SkipNumberIfDue(now);
+        path.Path.WriteHeader(buffer);
+        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
+    }
+
+    // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
+    private void SkipNumberIfDue(Instant now)
+    {
+        if (parts.Options.SkipNumberEvery == 0)
+        {
+            return;
+        }
+
+        if (_untilSkip == 0)
+        {
+            parts.Loss.SkipPacketNumber(now);
+        }
+
+        _untilSkip = _untilSkip <= 0 ? 1 + parts.Random.NextInt32(2 * parts.Options.SkipNumberEvery) : _untilSkip - 1;
+    }
+
+    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
+    {
+        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
+        ulong number = parts.Loss.NextPacketNumber;
+        parts.Keys.UpdateIfDue(number);
+        SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);
+        Span<byte> body = packet[SessionPacket.HeaderBytes..];
+        parts.Keys.Seal(number, packet[..SessionPacket.HeaderBytes], body, frameBytes);
+        if (record.IsAckEliciting)
+        {
+            parts.Timers.OnElicitingSent(now);
+        }
+
+        record.Sent(now, packet.Length, path.Id);
+        path.SentBytes += packet.Length;
+        parts.Counts.PacketsSent++;
+        parts.Counts.BytesSent += packet.Length;
+        return path.Path.HeaderBytes + packet.Length;
+    }
+}

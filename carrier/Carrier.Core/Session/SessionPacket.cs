@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using Carrier.Core.Wire;
+
+namespace Carrier.Core.Session;
+
+/// <summary>The cleartext header of a session packet, and the packet a node sends about a session it no longer knows.</summary>
+/// <remarks>
+/// <code>
+/// session packet                              stateless reset
+///  0      0x60 | key phase (bit 0)             0      0x62
+///  1..8   destination connection id            1..8   the connection id that was not known
+///  9..12  packet number, low 32 bits           9..24  its reset token
+/// 13..    AEAD(frames), then its 16-byte tag
+/// </code>
+/// Bytes 0..12 are the associated data. Integers are big-endian.
+/// </remarks>
+public readonly record struct SessionPacket(ConnectionId Destination, uint TruncatedNumber, bool Phase)
+{
+    public const int HeaderBytes = 1 + ConnectionId.Bytes + sizeof(uint);
+
+    public const int TagBytes = 16;
+
+    /// <summary>What every packet adds to its frames.</summary>
+    public const int OverheadBytes = HeaderBytes + TagBytes;
+
+    /// <summary>Tag and at least one frame byte: anything shorter is no session packet.</summary>
+    public const int MinBytes = OverheadBytes + 1;
+
+    public const int ResetBytes = 1 + ConnectionId.Bytes + ResetToken.Bytes;
+
+    private const ulong NumberWindow = 1UL << 32;
+
+    public static bool TryParse(ReadOnlySpan<byte> packet, out SessionPacket header)
+    {
+        header = default;
+        if (packet.Length < MinBytes || packet[0] is not ((byte)PacketKind.SessionPhase0 or (byte)PacketKind.SessionPhase1))
+        {
+            return false;
+        }
+
+        header = new(
+            ConnectionId.Read(packet[1..]),
+            BinaryPrimitives.ReadUInt32BigEndian(packet[(1 + ConnectionId.Bytes)..]),
+            packet[0] == (byte)PacketKind.SessionPhase1);
+        return true;
+    }
+
+    public static void WriteHeader(Span<byte> destination, ConnectionId id, ulong packetNumber, bool phase)
+    {
+        destination[0] = (byte)(phase ? PacketKind.SessionPhase1 : PacketKind.SessionPhase0);
+        id.Write(destination[1..]);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[(1 + ConnectionId.Bytes)..], (uint)packetNumber);
+    }
+
+    /// <summary>The full number nearest to <paramref name="expected"/>, one more than the highest received (RFC 9000 §A.3).</summary>
+    public static ulong ExpandNumber(ulong expected, uint truncated)
+    {
+        ulong candidate = (expected & ~(NumberWindow - 1)) | truncated;
+        if (candidate + (NumberWindow / 2) <= expected && candidate < (1UL << 62) - NumberWindow)
+        {
+            return candidate + NumberWindow;
+        }
+
+        return candidate > expected + (NumberWindow / 2) && candidate >= NumberWindow ? candidate - NumberWindow : candidate;
+    }
+
+    /// <summary>Writes the <see cref="ResetBytes"/> a node answers an unknown <paramref name="id"/> with. It is shorter than
+    /// <see cref="MinBytes"/> plus its own length of any packet that carries data, so two amnesiac nodes cannot keep a loop alive:
+    /// a reset is never answered.</summary>
+    public static void WriteReset(Span<byte> destination, ConnectionId id, in ResetToken token)
+    {
+        destination[0] = (byte)PacketKind.SessionReset;
+        id.Write(destination[1..]);
+        token.Span.CopyTo(destination[(1 + ConnectionId.Bytes)..]);
+    }
+
+    public static bool TryParseReset(ReadOnlySpan<byte> packet, out ConnectionId id, out ResetToken token)
+    {
+        if (packet.Length != ResetBytes || packet[0] != (byte)PacketKind.SessionReset)
+        {
+            id = default;
+            token = default;
+            return false;
+        }
+
+        id = ConnectionId.Read(packet[1..]);
+        token = new(packet[(1 + ConnectionId.Bytes)..]);
+        return true;
+    }
+}

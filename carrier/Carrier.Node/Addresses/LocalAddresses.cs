@@ -1,0 +1,103 @@
+using System.Net.Sockets;
+using Carrier.Core;
+using Carrier.Nat;
+
+namespace Carrier.Node.Addresses;
+
+/// <summary>Where this device may be reached: its interfaces, what others see, what its operator says; and the candidate list made of them.</summary>
+internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
+{
+    private readonly ReflexiveAddresses _reflexive = new(drops);
+    private readonly byte[] _list = new byte[Candidate.MaxListBytes];
+    private Endpoint[] _hosts = [];
+    private int _listBytes;
+    private bool _changed;
+
+    public LocalReach Reach { get; private set; }
+
+    public IReadOnlyList<Candidate> Candidates { get; private set; } = [];
+
+    /// <summary>The candidate list as handshakes and records carry it.</summary>
+    public ReadOnlySpan<byte> Encoded => _list.AsSpan(0, _listBytes);
+
+    public NatMapping Mapping => _reflexive.Mapping(AddressFamily.InterNetwork);
+
+    public Instant NextDeadline => _reflexive.NextDeadline;
+
+    public Endpoint Reflexive(AddressFamily family) => _reflexive.Best(family);
+
+    /// <summary>Tells the addresses of the interfaces with the socket's port.</summary>
+    public void SetHosts(ReadOnlySpan<Endpoint> hosts)
+    {
+        _hosts = hosts.ToArray();
+        Reach = LocalReach.Of(hosts);
+        _reflexive.SetHostEndpoints(hosts);
+        Rebuild();
+    }
+
+    /// <summary>Takes what a node that answered our own question says it saw.</summary>
+    public void Observe(Instant now, Endpoint reporter, Endpoint observed)
+    {
+        _reflexive.Observe(now, reporter, observed);
+        Follow();
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        _reflexive.HandleTimeout(now);
+        Follow();
+    }
+
+    /// <summary>Whether the candidates became others since last asked.</summary>
+    public bool TakeChanged()
+    {
+        bool changed = _changed;
+        _changed = false;
+        return changed;
+    }
+
+    private void Follow()
+    {
+        bool any = false;
+        while (_reflexive.TryEffect(out _))
+        {
+            any = true;
+        }
+
+        if (any)
+        {
+            Rebuild();
+        }
+    }
+
+    private void Rebuild()
+    {
+        HashSet<Endpoint> seen = [];
+        List<Candidate> candidates = [];
+        Add(CandidateKind.Mapped, advertised);
+        foreach (Endpoint host in _hosts)
+        {
+            Add(CandidateKind.Host, host);
+        }
+
+        Add(CandidateKind.Reflexive, _reflexive.Best(AddressFamily.InterNetwork));
+        Add(CandidateKind.Reflexive, _reflexive.Best(AddressFamily.InterNetworkV6));
+        candidates.Sort((a, b) => a.Preference.CompareTo(b.Preference));
+        if (candidates.Count > Candidate.MaxListed)
+        {
+            candidates.RemoveRange(Candidate.MaxListed, candidates.Count - Candidate.MaxListed);
+        }
+
+        _changed |= !candidates.SequenceEqual(Candidates);
+        Candidates = candidates;
+        _ = Candidate.TryWriteList(candidates.ToArray(), _list, out _listBytes);
+
+        void Add(CandidateKind kind, Endpoint endpoint)
+        {
+            if (!endpoint.IsNone && endpoint.Scope is not (AddressScope.Unusable or AddressScope.LinkLocal) && seen.Add(endpoint))
+            {
+                candidates.Add(new Candidate(kind, endpoint));
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using Carrier.Core;
+using Carrier.Core.Handshake;
+using Carrier.Core.Session;
+using Carrier.Nat;
+using Carrier.Node.Homes;
+using Carrier.Node.Peers;
+using Carrier.Node.Sessions;
+
+namespace Carrier.Node.Dialing;
+
+/// <summary>The attempt to reach one device: one initiation, sent over every way there is until one copy is answered.</summary>
+internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId, PunchSchedule schedule) : Deadlined, IDisposable
+{
+    /// <summary>The wait for an answer over one home before the next is asked too.</summary>
+    public static readonly TimeSpan HomeGap = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>The first wait before an initiation over an open relay channel is repeated; it doubles.</summary>
+    public static readonly TimeSpan FirstRelayGap = TimeSpan.FromMilliseconds(250);
+
+    public Dial Dial { get; } = dial;
+
+    public PeerDevice Device { get; set; } = device;
+
+    public HandshakeInitiator Initiator { get; } = initiator;
+
+    public ConnectionId LocalId { get; } = localId;
+
+    /// <summary>When direct copies leave. Mutable: taking a probe advances it.</summary>
+    public PunchSchedule Schedule = schedule;
+
+    /// <summary>Where direct copies go.</summary>
+    public List<NetworkPath> Direct { get; } = [];
+
+    /// <summary>Homes of the device not asked yet, best first.</summary>
+    public Queue<HomeContact> Homes { get; } = new();
+
+    public HashSet<HomeContact> HomesAsked { get; } = [];
+
+    /// <summary>Relay channels to the device that are open.</summary>
+    public List<NetworkPath> Relays { get; } = [];
+
+    /// <summary>Homes asked that have not said yet.</summary>
+    public int HomesPending { get; set; }
+
+    public Instant NextHomeAt { get; set; } = Instant.Never;
+
+    public Instant NextRelayAt { get; set; } = Instant.Never;
+
+    public TimeSpan RelayGap { get; set; } = FirstRelayGap;
+
+    public Instant WakeAt => Instant.Min(Schedule.NextProbe, Instant.Min(Homes.Count > 0 ? NextHomeAt : Instant.Never, NextRelayAt));
+
+    /// <summary>Nothing is left to try: no direct probe, no home, no channel.</summary>
+    public bool IsExhausted => WakeAt == Instant.Never && HomesPending == 0 && Relays.Count == 0;
+
+    /// <summary>False once its dial ended; late answers to it are then nobody's.</summary>
+    public bool IsAlive { get; private set; } = true;
+
+    public void Dispose()
+    {
+        IsAlive = false;
+        Initiator.Dispose();
+    }
+}

@@ -1,0 +1,105 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+
+namespace Carrier.Node.Homes;
+
+/// <summary>Public nodes that might become homes, with what was measured of them and when they last failed us.</summary>
+internal sealed class HomeCandidates
+{
+    /// <summary>Nodes remembered; beyond, the slowest gives way.</summary>
+    public const int MaxCandidates = 64;
+
+    private const int MaxBackoffDoublings = 6;
+
+    private readonly List<Entry> _entries = [];
+
+    /// <summary>How long a node that failed is left alone, the first time; doubled with each failure up to 64 times.</summary>
+    public static TimeSpan FirstCoolDown => TimeSpan.FromSeconds(60);
+
+    public void Offer(HomeContact contact, TimeSpan? rtt)
+    {
+        if (contact.Endpoint.Port == 0 || contact.Endpoint.Scope == AddressScope.Unusable)
+        {
+            return;
+        }
+
+        int known = IndexOf(contact.Key);
+        if (known >= 0)
+        {
+            _entries[known] = _entries[known] with { Contact = contact, Rtt = rtt ?? _entries[known].Rtt };
+            return;
+        }
+
+        if (_entries.Count == MaxCandidates)
+        {
+            Entry slowest = _entries.MaxBy(entry => entry.Rtt);
+            if ((rtt ?? TimeSpan.MaxValue) >= slowest.Rtt)
+            {
+                return;
+            }
+
+            _ = _entries.Remove(slowest);
+        }
+
+        _entries.Add(new(contact, rtt ?? TimeSpan.MaxValue, Instant.Zero, 0));
+    }
+
+    /// <summary>Takes no more of a node for a while.</summary>
+    public void CoolDown(Instant now, PublicKey key)
+    {
+        int known = IndexOf(key);
+        if (known >= 0)
+        {
+            Entry entry = _entries[known];
+            TimeSpan rest = FirstCoolDown * (1 << Math.Min(entry.Failures, MaxBackoffDoublings));
+            _entries[known] = entry with { CoolUntil = now + rest, Failures = entry.Failures + 1 };
+        }
+    }
+
+    /// <summary>Notes that a node served us well, and how fast.</summary>
+    public void Succeeded(PublicKey key, TimeSpan rtt)
+    {
+        int known = IndexOf(key);
+        if (known >= 0)
+        {
+            _entries[known] = _entries[known] with { Rtt = rtt, Failures = 0 };
+        }
+    }
+
+    /// <summary>The fastest node that may be tried now and shares neither key nor, among public addresses, source unit with one in use.</summary>
+    public bool TryChoose(Instant now, IReadOnlyList<HomeLink> inUse, out HomeContact contact)
+    {
+        Entry? best = null;
+        foreach (Entry entry in _entries)
+        {
+            if (entry.CoolUntil <= now && (best is null || entry.Rtt < best.Value.Rtt) && !inUse.Any(link => Clashes(link.Contact, entry.Contact)))
+            {
+                best = entry;
+            }
+        }
+
+        contact = best?.Contact ?? default;
+        return best is not null;
+    }
+
+    /// <summary>When the next node may be tried again.</summary>
+    public Instant NextCooled(Instant now)
+    {
+        Instant next = Instant.Never;
+        foreach (Entry entry in _entries)
+        {
+            next = entry.CoolUntil > now ? Instant.Min(next, entry.CoolUntil) : next;
+        }
+
+        return next;
+    }
+
+    private static bool Clashes(in HomeContact used, in HomeContact other) =>
+        used.Key == other.Key
+        || used.Endpoint == other.Endpoint
+        || (other.Endpoint.Scope == AddressScope.Global && used.Endpoint.SourceUnit == other.Endpoint.SourceUnit);
+
+    private int IndexOf(PublicKey key) => _entries.FindIndex(entry => entry.Contact.Key == key);
+
+    private readonly record struct Entry(HomeContact Contact, TimeSpan Rtt, Instant CoolUntil, int Failures);
+}

@@ -1,0 +1,8 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+
+namespace Carrier.Node.Homes;
+
+/// <summary>A public node that may be, or is, one of a device's homes.</summary>
+/// <param name="Key">Its transport key, which sealed questions are sealed to.</param>
+public readonly record struct HomeContact(PublicKey Key, Endpoint Endpoint);

@@ -1,0 +1,196 @@
+using System.Buffers.Binary;
+using Carrier.Core;
+using Carrier.Core.Session;
+using Carrier.Core.Wire;
+using Carrier.Dht.Rpc;
+using Carrier.Node.Homes;
+using Carrier.Node.Sessions;
+
+namespace Carrier.Node;
+
+/// <content>Where each datagram goes, and what the machines hand each other.</content>
+public sealed partial class NodeMachine
+{
+    /// <summary>STUN messages begin with two zero bits (RFC 8489 §5).</summary>
+    private const byte LastStunByte = 0x03;
+
+    /// <summary>Resets examined a second: each is compared with every session, and true ones are rare.</summary>
+    private static readonly TokenRate ResetRate = new(50, 50);
+
+    /// <summary>Resets sent a second, so that garbage does not make us talk.</summary>
+    private static readonly TokenRate ResetAnswerRate = new(100, 100);
+
+    private TokenBucket _resets;
+    private TokenBucket _resetAnswers;
+
+    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram)
+    {
+        if (datagram.IsEmpty || path.Remote.Port == 0)
+        {
+            Drops.Count(DropReason.Malformed);
+            return;
+        }
+
+        switch ((PacketKind)datagram[0])
+        {
+            case PacketKind.SessionPhase0 or PacketKind.SessionPhase1:
+                HandleSessionPacket(now, path, datagram);
+                break;
+            case PacketKind.RelayData when !path.IsRelayed:
+                HandleRelayed(now, path.Remote, datagram);
+                break;
+            case PacketKind.SealedQuestion or PacketKind.SealedAnswer when !path.IsRelayed:
+                _dht.Handle(now, path.Remote, datagram);
+                break;
+            case PacketKind.HandshakeInitiation when _acceptor is not null:
+                _acceptor.Handle(now, Clock, path, datagram);
+                break;
+            case PacketKind.HandshakeResponse or PacketKind.HandshakeRetry when _dialer is not null:
+                _dialer.Handle(now, Clock, path, datagram);
+                break;
+            case PacketKind.SessionReset:
+                HandleReset(now, datagram);
+                break;
+            case <= (PacketKind)LastStunByte when !path.IsRelayed:
+                HandleStun(now, path.Remote, datagram);
+                break;
+            default:
+                Drops.Count(DropReason.UnknownKind);
+                break;
+        }
+    }
+
+    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
+    {
+        if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
+            || !_outbox.TryReserve(path.HeaderBytes + SessionPacket.ResetBytes, out Span<byte> room))
+        {
+            return;
+        }
+
+        int bytes = _sessions.WriteReset(packet, room[path.HeaderBytes..]);
+        if (bytes > 0)
+        {
+            path.WriteHeader(room);
+            _outbox.Commit(path, path.HeaderBytes + bytes);
+        }
+    }
+
+    // Ours when it came over a channel we dialled through or from one of our homes; else it is somebody's that this node relays for.
+    private void HandleRelayed(Instant now, Endpoint remote, Span<byte> datagram)
+    {
+        if (datagram.Length <= NetworkPath.RelayHeaderBytes)
+        {
+            Drops.Count(DropReason.Malformed);
+            return;
+        }
+
+        NetworkPath path = new(remote, BinaryPrimitives.ReadUInt64BigEndian(datagram[1..]));
+        bool isOurs = _homes is not null || (_dialer?.IsChannel(path) ?? false);
+        if (!isOurs)
+        {
+            _services?.Relay.Handle(now, remote, datagram, datagram.Length);
+            return;
+        }
+
+        Span<byte> inner = datagram[NetworkPath.RelayHeaderBytes..];
+        bool introduces = inner[0] == (byte)PacketKind.HandshakeInitiation;
+        if (path.RelayChannel == 0 || (introduces && !_homes!.IsHome(remote)))
+        {
+            Drops.Count(DropReason.NotAuthorized);
+            return;
+        }
+
+        HandleDatagram(now, path, inner);
+    }
+
+    private void HandleReset(Instant now, ReadOnlySpan<byte> packet)
+    {
+        if (!SessionPacket.TryParseReset(packet, out ConnectionId id, out _) || !_resets.TrySpend(now, ResetRate))
+        {
+            Drops.Count(DropReason.RateLimited);
+            return;
+        }
+
+        foreach (NodeSession session in _sessions.All)
+        {
+            if (session.Machine.PeerId == id && session.Machine.TryReset(packet))
+            {
+                _sessions.Touch(now, session);
+                return;
+            }
+        }
+
+        Drops.Count(DropReason.UnknownSession);
+    }
+
+    private void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> message)
+    {
+        if (_homes is not null && _homes.TryHandleStun(now, remote, message, out Endpoint observed))
+        {
+            _addresses.Observe(now, remote, observed);
+        }
+        else
+        {
+            _services?.HandleStun(now, remote, message, _outbox);
+        }
+    }
+
+    /// <summary>Lets the machines hand each other what the last batch or timeout brought, until nothing moves.</summary>
+    private void Settle(Instant now)
+    {
+        while (_rpc.TryEffect(out RpcEffect effect))
+        {
+            Settle(now, effect);
+        }
+
+        _directory.Settle(now, Clock, _dialer);
+        while (_homes is not null && _homes.TryEffect(out HomeEffect home))
+        {
+            if (home.Kind == HomeEffectKind.Ask)
+            {
+                _calls.AskHome(now, home);
+            }
+            else
+            {
+                _directory.RecordChanged(now);
+            }
+        }
+
+        _calls.Ask(now);
+        if (_addresses.TakeChanged())
+        {
+            _directory.RecordChanged(now);
+            _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
+        }
+
+        // A serving node is there for others at once; another one is part of the network when others can find it.
+        if (!_isReady && (_options.Serve || _directory.IsPublished))
+        {
+            _isReady = true;
+            _effects.Enqueue(new NodeEffect(NodeEffectKind.Ready));
+        }
+    }
+
+    private void Settle(Instant now, in RpcEffect effect)
+    {
+        switch (effect.Kind)
+        {
+            case RpcEffectKind.Asked when _services is not null:
+                _services.Answer(now, Clock, _rpc, effect.Question, effect.Body.Span);
+                break;
+            case RpcEffectKind.Asked:
+                _ = _rpc.Refuse(now, effect.Question, Refusal.NotServing);
+                break;
+            case RpcEffectKind.Answered:
+                _addresses.Observe(now, effect.Remote, effect.Observed);
+                _calls.Answered(now, effect);
+                break;
+            case RpcEffectKind.Failed:
+                _calls.Failed(now, effect);
+                break;
+            default:
+                break;
+        }
+    }
+}

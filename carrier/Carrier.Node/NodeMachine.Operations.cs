@@ -1,0 +1,132 @@
+using Carrier.Core;
+using Carrier.Core.Identity;
+using Carrier.Core.Session;
+using Carrier.Node.Dialing;
+using Carrier.Node.Homes;
+using Carrier.Node.Sessions;
+
+namespace Carrier.Node;
+
+/// <content>What the application asks of a node.</content>
+public sealed partial class NodeMachine
+{
+    public bool IsReady => _isReady;
+
+    public IReadOnlyCollection<NodeSession> Sessions => _sessions.All;
+
+    /// <summary>Dials a TrustID. Exactly one <see cref="NodeEffectKind.Dialed"/> or <see cref="NodeEffectKind.DialFailed"/> follows, with the number returned.</summary>
+    public ulong Dial(Instant now, TrustId peer, string protocol)
+    {
+        ulong operation = _nextOperation++;
+        if (_dialer is null || !_dialer.TryBegin(now, Clock, operation, peer, protocol))
+        {
+            _effects.Enqueue(new NodeEffect(NodeEffectKind.DialFailed) { Operation = operation, Failure = DialFailure.Busy });
+            return operation;
+        }
+
+        if (!_directory.TrySearch(now, peer, operation, forDial: true))
+        {
+            _dialer.Resolved(now, Clock, operation, [], networkAnswered: false, final: true);
+        }
+
+        Settle(now);
+        return operation;
+    }
+
+    /// <summary>Gives a dial up; nothing more is told of it.</summary>
+    public void CancelDial(ulong operation) => _dialer?.Cancel(operation);
+
+    /// <summary>Looks for a peer's devices; one <see cref="NodeEffectKind.Resolved"/> follows.</summary>
+    public ulong Resolve(Instant now, TrustId peer)
+    {
+        ulong operation = _nextOperation++;
+        if (!_directory.TrySearch(now, peer, operation, forDial: false))
+        {
+            _effects.Enqueue(new NodeEffect(NodeEffectKind.Resolved) { Operation = operation, Devices = [], Failure = DialFailure.Busy });
+        }
+
+        Settle(now);
+        return operation;
+    }
+
+    /// <summary>Accepts sessions that name this protocol from now on.</summary>
+    public void Listen(string protocol) => _protocols.Add(protocol);
+
+    public void StopListening(string protocol) => _protocols.Remove(protocol);
+
+    /// <summary>Follows up on a session whose machine the application has just used.</summary>
+    public void Touch(Instant now, NodeSession session) => _sessions.Touch(now, session);
+
+    /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
+    public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
+    {
+        _addresses.SetHosts(hosts);
+        Settle(now);
+    }
+
+    public void SetClock(WallClock clock)
+    {
+        Clock = clock;
+        _dht.Clock = clock;
+        _homes?.Clock = clock;
+    }
+
+    /// <summary>Takes note of an owner's word that some of its delegations are dead.</summary>
+    public void Learn(Revocation revocation)
+    {
+        ArgumentNullException.ThrowIfNull(revocation);
+        if (revocation.Verify())
+        {
+            _floors.Raise(revocation.TrustId, revocation.SerialFloor);
+        }
+    }
+
+    /// <summary>Begins to leave: no new registrations, homes are told, sessions are closed. Drive on for a moment so that it is sent.</summary>
+    public void Leave(Instant now)
+    {
+        _services?.IsDraining = true;
+        _homes?.Leave(now);
+        foreach (NodeSession session in _sessions.All.ToArray())
+        {
+            session.Machine.Close(now, NodeCloseCode.NodeStopped, "the node stops");
+            _sessions.Touch(now, session);
+        }
+
+        Settle(now);
+    }
+
+    /// <summary>What is worth keeping over a restart: routing table and records, and the devices met.</summary>
+    public NodeSnapshot Snapshot(Instant now) => new(_dht.Snapshot(), _known.Snapshot());
+
+    /// <summary>Takes a snapshot back in, before the node has met anybody.</summary>
+    public void Restore(Instant now, NodeSnapshot snapshot)
+    {
+        _ = _dht.TryRestore(now, snapshot.Dht.Span);
+        _known.Restore(snapshot.Peers.Span);
+        Settle(now);
+    }
+
+    public NodeReport Report(Instant now)
+    {
+        HomeContact[] homes = new HomeContact[HomeMachine.MaxHomes];
+        int homeCount = _homes?.CopyHomes(homes) ?? 0;
+        return new NodeReport
+        {
+            IsReady = _isReady,
+            IsServing = _dht.IsServing,
+            Candidates = _addresses.Candidates,
+            Mapping = _addresses.Mapping,
+            Homes = homes[..homeCount],
+            TableNodes = _dht.Table.Count,
+            StoredRecords = _dht.Store.Count,
+            EstimatedNetworkSize = _dht.EstimatedNetworkSize,
+            Sessions = _sessions.All.Count,
+            Dials = _dialer?.Count ?? 0,
+            Registrations = _services?.Registrations ?? 0,
+            RelayChannels = _services?.Relay.ChannelCount ?? 0,
+            RelayedBytes = _services?.Relay.ForwardedBytes ?? 0,
+            RelayedPackets = _services?.Relay.ForwardedPackets ?? 0,
+            OutstandingSlabs = _opener?.OutstandingSlabs ?? 0,
+        };
+    }
+}

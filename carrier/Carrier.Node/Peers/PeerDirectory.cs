@@ -1,0 +1,184 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+using Carrier.Core.Identity;
+using Carrier.Dht;
+using Carrier.Dht.Records;
+using Carrier.Dht.Routing;
+using Carrier.Node.Addresses;
+using Carrier.Node.Dialing;
+using Carrier.Node.Handshakes;
+using Carrier.Node.Homes;
+
+namespace Carrier.Node.Peers;
+
+/// <summary>The node's use of the DHT: finds the devices of others, keeps this device's own record there, and finds homes for it.</summary>
+internal sealed class PeerDirectory(
+    LocalIdentity? local, DhtMachine dht, LocalAddresses addresses, HomeMachine? homes, KnownPeers known, SerialFloors floors)
+{
+    private readonly Dictionary<DhtOperation, Search> _searches = [];
+    private readonly Queue<NodeEffect> _effects = new();
+    private DhtOperation? _publication;
+    private Instant _publishAt = Instant.Never;
+    private bool _recordNamesHome;
+
+    /// <summary>How long changes are gathered before the record is published again.</summary>
+    public static TimeSpan Gathering => TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long the first record waits for a home to name: without one nobody behind a NAT is reached.</summary>
+    public static TimeSpan WaitForHome => TimeSpan.FromSeconds(3);
+
+    public Instant NextDeadline => _publishAt;
+
+    public bool HasJoined { get; private set; }
+
+    /// <summary>Whether our record is stored and names a home.</summary>
+    public bool IsPublished { get; private set; }
+
+    /// <summary>Begins a search for a peer's devices; false when too many run.</summary>
+    /// <param name="forDial">Results go to the dial of that number as they come; else they make one <see cref="NodeEffectKind.Resolved"/>.</param>
+    public bool TrySearch(Instant now, TrustId peer, ulong operation, bool forDial)
+    {
+        bool started = dht.TryGet(now, DhtRecord.TargetOf(peer), thorough: !forDial, out DhtOperation search);
+        if (started)
+        {
+            _searches.Add(search, new Search(operation, forDial));
+        }
+
+        return started;
+    }
+
+    /// <summary>Our addresses or homes changed: the record is published again soon, the first one naming a home at once.</summary>
+    public void RecordChanged(Instant now)
+    {
+        if (local is null)
+        {
+            return;
+        }
+
+        bool hasHome = homes is null || HomeCount() > 0;
+        TimeSpan wait = (hasHome, _recordNamesHome) switch
+        {
+            (true, false) => TimeSpan.Zero,
+            (false, _) => WaitForHome,
+            _ => Gathering,
+        };
+        _publishAt = Instant.Min(_publishAt, now + wait);
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        if (_publishAt <= now)
+        {
+            _publishAt = Instant.Never;
+            Publish(now);
+        }
+    }
+
+    /// <summary>Takes what came of the DHT's operations; results for dials go to <paramref name="dialer"/>.</summary>
+    public void Settle(Instant now, in WallClock clock, Dialer? dialer)
+    {
+        while (dht.TryEffect(out DhtEffect? effect))
+        {
+            switch (effect.Kind)
+            {
+                case DhtEffectKind.Joined:
+                    HasJoined = true;
+                    OfferHomes(now);
+                    break;
+                case DhtEffectKind.RecordFound or DhtEffectKind.LookupFinished when _searches.TryGetValue(effect.Operation, out Search? search):
+                    Take(now, clock, effect, search, dialer);
+                    break;
+                case DhtEffectKind.Published when effect.Operation == _publication:
+                    IsPublished |= effect.StoredCount > 0 && _recordNamesHome;
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        if (HasJoined && homes is { WantsCandidates: true })
+        {
+            OfferHomes(now);
+        }
+    }
+
+    public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
+
+    private void Take(Instant now, in WallClock clock, DhtEffect effect, Search search, Dialer? dialer)
+    {
+        List<PeerDevice> devices = [];
+        foreach (DhtRecord record in effect.Records)
+        {
+            if (record is RevocationRecord revocation)
+            {
+                floors.Raise(revocation.Revocation.TrustId, revocation.Revocation.SerialFloor);
+            }
+            else if (record is SignedRecord { Salt.IsEmpty: true } signed && DeviceRecord.TryParse(signed.Value.Span, out DeviceRecord device))
+            {
+                devices.Add(new PeerDevice(signed.Delegation, device, signed.Sequence, signed.Expiry));
+            }
+        }
+
+        bool isOver = effect.Kind == DhtEffectKind.LookupFinished;
+        if (isOver)
+        {
+            _ = _searches.Remove(effect.Operation);
+        }
+
+        if (search.ForDial)
+        {
+            dialer!.Resolved(now, clock, search.Operation, devices, effect.Contacts.Count > 0, isOver);
+        }
+        else if (isOver)
+        {
+            devices.ForEach(known.Learn);
+            _effects.Enqueue(new NodeEffect(NodeEffectKind.Resolved)
+            {
+                Operation = search.Operation,
+                Devices = devices,
+                Failure = effect.Contacts.Count > 0 ? DialFailure.None : DialFailure.NetworkUnreachable,
+            });
+        }
+    }
+
+    private void Publish(Instant now)
+    {
+        HomeContact[] current = new HomeContact[HomeMachine.MaxHomes];
+        int homeCount = homes?.CopyHomes(current) ?? 0;
+        DeviceRecord record = new()
+        {
+            Candidates = addresses.Candidates,
+            Homes = current[..homeCount],
+            Mapping = addresses.Mapping,
+        };
+        Span<byte> value = stackalloc byte[DeviceRecord.MaxBytes];
+        int bytes = record.Encode(value);
+        _recordNamesHome = homes is null || homeCount > 0;
+        if (_publication is { } publication)
+        {
+            _ = dht.TryUpdate(now, publication, value[..bytes]);
+        }
+        else
+        {
+            _publication = dht.Publish(now, local!.Device, local.Delegation, [], value[..bytes]);
+        }
+    }
+
+    // Whoever serves the DHT also serves as a home; the home machine picks the near and unrelated among them.
+    private void OfferHomes(Instant now)
+    {
+        if (homes is null)
+        {
+            return;
+        }
+
+        foreach (Contact contact in dht.Table.Contacts())
+        {
+            homes.Offer(now, new HomeContact(contact.Key, contact.Endpoint), rtt: null);
+        }
+    }
+
+    private int HomeCount() => homes!.CopyHomes(stackalloc HomeContact[HomeMachine.MaxHomes]);
+
+    private sealed record Search(ulong Operation, bool ForDial);
+}

@@ -1,0 +1,91 @@
+using System.Buffers.Binary;
+using Carrier.Core;
+using Carrier.Core.Crypto;
+using Carrier.Core.Identity;
+using Carrier.Dht.Rpc;
+using Carrier.Nat;
+using Carrier.Node.Handshakes;
+using Carrier.Node.Homes;
+using Carrier.Node.Relay;
+using Carrier.Node.Transport;
+
+namespace Carrier.Node.Serving;
+
+/// <summary>What a serving node does for others: answers STUN, keeps devices registered, relays between them.</summary>
+internal sealed class PublicServices
+{
+    private readonly StunServer _stun;
+    private readonly HomeServer _homes;
+    private readonly SerialFloors _floors;
+    private readonly byte[] _answer = new byte[HomeServer.MaxAnswerBytes];
+
+    public PublicServices(NodeOptions options, PublicKey transportKey, SerialFloors floors, RandomSource random, DropCounters drops)
+    {
+        _floors = floors;
+        _stun = new StunServer(random, drops);
+        Relay = new RelayMachine(options.Relay, random, drops);
+        _homes = new HomeServer(transportKey, Verify, Relay, options.Homes, random, drops);
+    }
+
+    public RelayMachine Relay { get; }
+
+    public int Registrations => _homes.RegistrationCount;
+
+    /// <summary>Whether new registrations are declined: the node is about to stop.</summary>
+    public bool IsDraining { get; set; }
+
+    public Instant NextDeadline => Instant.Min(_homes.NextDeadline, Relay.NextDeadline);
+
+    public void HandleTimeout(Instant now)
+    {
+        _homes.HandleTimeout(now);
+        if (Relay.NextDeadline <= now)
+        {
+            Relay.HandleTimeout(now);
+        }
+    }
+
+    public void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> request, Outbox outbox)
+    {
+        if (outbox.TryReserve(StunServer.MaxAnswerBytes, out Span<byte> room) && _stun.TryAnswer(now, remote, request, room, out int bytes))
+        {
+            outbox.Commit(new NetworkPath(remote), bytes);
+        }
+    }
+
+    /// <summary>Answers a sealed question of a home's methods.</summary>
+    public void Answer(Instant now, in WallClock clock, RpcMachine rpc, in Question question, ReadOnlySpan<byte> body)
+    {
+        if (!question.AddressProven)
+        {
+            _ = rpc.Refuse(now, question, Refusal.AddressNotProven);
+            return;
+        }
+
+        if (IsDraining && question.Method != (int)HomeMethod.Unregister)
+        {
+            _ = rpc.Refuse(now, question, Refusal.Busy);
+            return;
+        }
+
+        int bytes = _homes.Answer(now, clock.At(now), question.Remote, (HomeMethod)question.Method, body, _answer);
+        _ = bytes > 0 ? rpc.Answer(now, question, _answer.AsSpan(0, bytes)) : rpc.Refuse(now, question, Refusal.Malformed);
+    }
+
+    private bool Verify(ReadOnlySpan<byte> encoded, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, UnixTime wall, out ProvenDevice device)
+    {
+        device = default;
+        if (!Delegation.TryParse(encoded, out Delegation? delegation)
+            || delegation.Verify(wall, _floors.Of(delegation.TrustId)) != DelegationVerdict.Valid
+            || !delegation.Permits(DelegationUses.Session)
+            || !DeviceKeys.Verify(delegation.SigningKey, HomeSignature.Context, message, signature))
+        {
+            return false;
+        }
+
+        Span<byte> owner = stackalloc byte[TrustId.Bytes];
+        delegation.TrustId.CopyTo(owner);
+        device = new ProvenDevice(delegation.ExchangeKey, BinaryPrimitives.ReadUInt128BigEndian(owner));
+        return true;
+    }
+}

@@ -1,0 +1,43 @@
+using Carrier.Core;
+using Carrier.Core.Identity;
+using Carrier.Core.Session;
+
+namespace Carrier.Node.Sessions;
+
+/// <summary>One session of a node: the machine that carries it, who is at the other end and what they came to speak.</summary>
+/// <remarks>After touching <see cref="Machine"/> the caller says so with <c>NodeMachine.Touch</c>, so that deadlines and sending follow.</remarks>
+public sealed class NodeSession : Deadlined
+{
+    internal NodeSession(ulong id, SessionMachine machine, TrustId peer, string protocol, bool isInitiator)
+    {
+        Id = id;
+        Machine = machine;
+        Peer = peer;
+        Protocol = protocol;
+        IsInitiator = isInitiator;
+    }
+
+    /// <summary>A number of this node's own, never reused in a run.</summary>
+    public ulong Id { get; }
+
+    public SessionMachine Machine { get; }
+
+    /// <summary>Proven in the handshake.</summary>
+    public TrustId Peer { get; }
+
+    public string Protocol { get; }
+
+    public bool IsInitiator { get; }
+
+    /// <summary>Whether the application knows of it. A responder's session surfaces with the first packet that only the true initiator can send.</summary>
+    public bool IsSurfaced { get; internal set; }
+
+    /// <summary>What the shell hangs on it.</summary>
+    public object? Owner { get; set; }
+
+    internal bool IsQueuedToSend { get; set; }
+
+    internal bool IsRemoved { get; set; }
+
+    internal List<ConnectionId> LocalIds { get; } = [];
+}

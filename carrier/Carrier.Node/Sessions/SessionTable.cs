@@ -1,0 +1,180 @@
+using Carrier.Core;
+using Carrier.Core.Session;
+
+namespace Carrier.Node.Sessions;
+
+/// <summary>All sessions of a node: whose packet this is, who wants to send, whose deadline comes next.</summary>
+/// <remarks>
+/// Sessions that may have something to send wait in one queue and are served in turn, a batch each, so that no session starves another.
+/// What a session says happened is passed on to <see cref="TryEffect"/>, except what only demultiplexing needs.
+/// </remarks>
+internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters drops)
+{
+    private readonly Dictionary<ConnectionId, NodeSession> _byId = [];
+    private readonly DeadlineHeap<NodeSession> _deadlines = new();
+    private readonly Queue<NodeSession> _sending = new();
+    private readonly Queue<NodeEffect> _effects = new();
+    private readonly HashSet<NodeSession> _all = [];
+    private ulong _nextId = 1;
+
+    public IReadOnlyCollection<NodeSession> All => _all;
+
+    public Instant NextDeadline => _deadlines.Earliest;
+
+    public ulong NextSessionId() => _nextId++;
+
+    /// <summary>Enters a session; its first connection id is known before its machine issues more.</summary>
+    public void Add(Instant now, NodeSession session, ConnectionId localId)
+    {
+        _ = _all.Add(session);
+        Map(session, localId);
+        Touch(now, session);
+    }
+
+    /// <summary>Takes a session packet. A packet of no known session is answered with a stateless reset where it is long enough to bear one.</summary>
+    /// <returns>True when the packet was some session's; then <paramref name="session"/> is it.</returns>
+    public bool TryHandle(Instant now, in NetworkPath path, Span<byte> packet, out NodeSession? session)
+    {
+        session = null;
+        if (!SessionPacket.TryParse(packet, out SessionPacket header))
+        {
+            drops.Count(DropReason.Malformed);
+            return false;
+        }
+
+        if (!_byId.TryGetValue(header.Destination, out session))
+        {
+            drops.Count(DropReason.UnknownSession);
+            return false;
+        }
+
+        session.Machine.Handle(now, path, packet);
+        Enqueue(session);
+        return true;
+    }
+
+    /// <summary>Writes the reset that answers a packet to an unknown connection id; 0 when the packet was too short to be answered.</summary>
+    public int WriteReset(ReadOnlySpan<byte> packet, Span<byte> reset)
+    {
+        // Shorter than what it answers, so that two nodes that both forgot cannot keep each other busy (RFC 9000 §10.3.3).
+        if (packet.Length <= SessionPacket.ResetBytes + SessionPacket.MinBytes)
+        {
+            return 0;
+        }
+
+        var id = ConnectionId.Read(packet[1..]);
+        SessionPacket.WriteReset(reset, id, ResetToken.Derive(resetKey.Span, id));
+        return SessionPacket.ResetBytes;
+    }
+
+    /// <summary>Follows up on a session that was touched: what it says, when it wakes, whether it sends.</summary>
+    public void Touch(Instant now, NodeSession session)
+    {
+        DrainEffects(now, session);
+        if (!session.IsRemoved)
+        {
+            _deadlines.Set(session, session.Machine.NextDeadline);
+            Enqueue(session);
+        }
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        while (_deadlines.TryPopDue(now, out NodeSession session))
+        {
+            session.Machine.HandleTimeout(now);
+            Touch(now, session);
+        }
+    }
+
+    public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        while (_sending.TryDequeue(out NodeSession? session))
+        {
+            session.IsQueuedToSend = false;
+            if (session.IsRemoved)
+            {
+                continue;
+            }
+
+            bool sent = session.Machine.TryTransmit(now, buffer, out transmit);
+            DrainEffects(now, session);
+            if (session.IsRemoved)
+            {
+                if (sent)
+                {
+                    return true;
+                }
+
+                continue;
+            }
+
+            _deadlines.Set(session, session.Machine.NextDeadline);
+            if (sent)
+            {
+                Enqueue(session);
+                return true;
+            }
+        }
+
+        transmit = default;
+        return false;
+    }
+
+    public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
+
+    /// <summary>Takes a session out without a word to anybody, as one that was never confirmed.</summary>
+    public void Remove(NodeSession session)
+    {
+        if (session.IsRemoved)
+        {
+            return;
+        }
+
+        session.IsRemoved = true;
+        _ = _all.Remove(session);
+        _deadlines.Remove(session);
+        foreach (ConnectionId id in session.LocalIds)
+        {
+            _ = _byId.Remove(id);
+        }
+
+        session.LocalIds.Clear();
+        session.Machine.Dispose();
+    }
+
+    private void Enqueue(NodeSession session)
+    {
+        if (!session.IsQueuedToSend && !session.IsRemoved)
+        {
+            session.IsQueuedToSend = true;
+            _sending.Enqueue(session);
+        }
+    }
+
+    private void Map(NodeSession session, ConnectionId id)
+    {
+        _byId[id] = session;
+        session.LocalIds.Add(id);
+    }
+
+    private void DrainEffects(Instant now, NodeSession session)
+    {
+        while (!session.IsRemoved && session.Machine.TryEffect(out SessionEffect effect))
+        {
+            switch (effect.Kind)
+            {
+                case SessionEffectKind.ConnectionIdIssued:
+                    Map(session, effect.Id);
+                    break;
+                case SessionEffectKind.ConnectionIdRetired:
+                    _ = _byId.Remove(effect.Id);
+                    _ = session.LocalIds.Remove(effect.Id);
+                    break;
+                default:
+                    _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+using Carrier.Dht.Rpc;
+using Carrier.Node.Dialing;
+using Carrier.Node.Homes;
+
+namespace Carrier.Node.Transport;
+
+/// <summary>The node's own sealed calls (register, unregister, connect): who asked, so that the answer finds its way back.</summary>
+internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer)
+{
+    private readonly Dictionary<CallId, Pending> _pending = [];
+    private readonly byte[] _body = new byte[ConnectQuestion.MaxBytes];
+
+    /// <summary>Puts what the homes and the dials want asked.</summary>
+    public void Ask(Instant now)
+    {
+        while (dialer is not null && dialer.TryConnectRequest(out ConnectRequest request))
+        {
+            if (!TryAskConnect(now, request))
+            {
+                dialer.NotConnected(now, request);
+            }
+        }
+    }
+
+    public void AskHome(Instant now, in HomeEffect effect)
+    {
+        if (rpc.TryAsk(now, effect.Home.Key, effect.Home.Endpoint, (int)effect.Method, effect.Body.Span, AskOptions.None, out CallId call))
+        {
+            _pending.Add(call, new Pending(now, effect.Home.Key, null));
+        }
+        else
+        {
+            homes!.Failed(now, effect.Home.Key);
+        }
+    }
+
+    public void Answered(Instant now, in RpcEffect effect)
+    {
+        if (!_pending.Remove(effect.Call, out Pending pending))
+        {
+            return;
+        }
+
+        if (pending.Connect is not { } request)
+        {
+            homes!.Answered(now, pending.Home, effect.Body.Span, now - pending.AskedAt);
+        }
+        else if (ConnectAnswer.TryParse(effect.Body.Span, out ConnectAnswer answer))
+        {
+            dialer!.Connected(now, request, answer);
+        }
+        else
+        {
+            dialer!.NotConnected(now, request);
+        }
+    }
+
+    public void Failed(Instant now, in RpcEffect effect)
+    {
+        if (!_pending.Remove(effect.Call, out Pending pending))
+        {
+            return;
+        }
+
+        if (pending.Connect is { } request)
+        {
+            dialer!.NotConnected(now, request);
+        }
+        else
+        {
+            homes!.Failed(now, pending.Home);
+        }
+    }
+
+    // The channel is kept for a pair that is joined already, so asking twice after a lost answer does no harm.
+    private bool TryAskConnect(Instant now, in ConnectRequest request)
+    {
+        Span<byte> initiation = stackalloc byte[ConnectQuestion.MaxInitiationBytes];
+        if (!request.Attempt.IsAlive || !request.Attempt.Initiator.TryWrite(isPadded: false, initiation, out int initiationBytes))
+        {
+            return false;
+        }
+
+        ConnectQuestion question = new() { Target = request.Attempt.Device.ExchangeKey, Initiation = initiation[..initiationBytes] };
+        int bytes = question.Encode(_body);
+        if (bytes == 0 || !rpc.TryAsk(now, request.Home.Key, request.Home.Endpoint, (int)HomeMethod.Connect, _body.AsSpan(0, bytes), AskOptions.None, out CallId call))
+        {
+            return false;
+        }
+
+        _pending.Add(call, new Pending(now, default, request));
+        return true;
+    }
+
+    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect);
+}

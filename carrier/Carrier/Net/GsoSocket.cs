@@ -1,0 +1,187 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Carrier.Core;
+
+namespace Carrier.Net;
+
+/// <summary>Generic segmentation and receive offload: one system call and one pass through the network stack for up to 64 KB of datagrams (Linux 4.18, 5.0).</summary>
+internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) : DatagramSocket(socket, counters)
+{
+    /// <summary>The kernel's UDP_MAX_SEGMENTS before Linux 6.9; newer ones take 128.</summary>
+    public const int MaxSegments = 64;
+
+    /// <summary>The largest UDP payload over IPv4; what one segmented send may hold as well.</summary>
+    private const int MaxSendBytes = 65_507;
+
+    /// <summary>Room for the one control message we ask for (24 bytes) and any a tracer adds.</summary>
+    private const int ControlBytes = 64;
+
+    private readonly AddressFamily _family = socket.AddressFamily;
+    private readonly SafeSocketHandle _handle = socket.SafeHandle;
+
+    public override SocketKind Kind => SocketKind.Gso;
+
+    /// <summary>Asks the kernel whether it knows segmentation on this socket and switches coalescing on. Old kernels coalesce nothing; that is only slower.</summary>
+    public static bool TryEnable(Socket socket)
+    {
+        Span<byte> value = stackalloc byte[sizeof(int)];
+        try
+        {
+            socket.GetRawSocketOption(Libc.SolUdp, Libc.UdpSegment, value);
+        }
+        catch (SocketException)
+        {
+            return false; // ENOPROTOOPT: before Linux 4.18, or a sandbox's own network stack
+        }
+
+        try
+        {
+            MemoryMarshal.Write(value, 1);
+            socket.SetRawSocketOption(Libc.SolUdp, Libc.UdpGro, value);
+        }
+        catch (SocketException)
+        {
+            return true; // segmentation came a year before coalescing (Linux 5.0)
+        }
+
+        return true;
+    }
+
+    public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
+    {
+        byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
+        byte* control = stackalloc byte[ControlBytes];
+        fixed (byte* data = slab)
+        {
+            Libc.IoVec vector = new() { Base = data, Length = (nuint)slab.Length };
+            for (int skipped = 0; skipped < MaxSkippedPerReceive; skipped++)
+            {
+                Libc.MsgHdr message = new()
+                {
+                    Name = address,
+                    NameLength = SocketAddressBytes.IPv6Bytes,
+                    IoVec = &vector,
+                    IoVecCount = 1,
+                    Control = control,
+                    ControlLength = ControlBytes,
+                };
+                nint received = Libc.RecvMsg(_handle, &message, Libc.MsgDontWait);
+                if (received >= 0 && (message.Flags & Libc.MsgTrunc) == 0)
+                {
+                    remote = SocketAddressBytes.Read(_family, new ReadOnlySpan<byte>(address, SocketAddressBytes.IPv6Bytes));
+                    bytes = (int)received;
+                    segmentBytes = SegmentBytes(message, bytes);
+                    return true;
+                }
+
+                if (received >= 0)
+                {
+                    Counters.Truncated++;
+                }
+                else if (Marshal.GetLastPInvokeError() is var error && error == Errno.EAGAIN)
+                {
+                    break;
+                }
+                else if (error != Errno.EINTR)
+                {
+                    Counters.ReceiveErrors++;
+                }
+            }
+        }
+
+        (remote, bytes, segmentBytes) = (default, 0, 0);
+        return false;
+    }
+
+    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    {
+        byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
+        new Span<byte>(address, SocketAddressBytes.IPv6Bytes).Clear();
+        int addressBytes = SocketAddressBytes.WriteLinux(to, new Span<byte>(address, SocketAddressBytes.IPv6Bytes));
+        Libc.MsgHdr message = new() { Name = address, NameLength = (uint)addressBytes };
+        int chunkBytes = segmentBytes * Math.Clamp(MaxSendBytes / Math.Max(segmentBytes, 1), 1, MaxSegments);
+        sentBytes = 0;
+        fixed (byte* data = datagrams)
+        {
+            do
+            {
+                int bytes = Math.Min(chunkBytes, datagrams.Length - sentBytes);
+                int error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes);
+                if (error != 0 && bytes > segmentBytes && IsRefusal(error))
+                {
+                    // Either the offload or the destination is at fault (port zero, a segment above the interface's MTU), and any peer can name a
+                    // bad destination. One datagram sent plainly tells which, so that nobody can talk a node out of its fast path.
+                    bytes = segmentBytes;
+                    error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes);
+                    if (error == 0)
+                    {
+                        sentBytes += bytes;
+                        return SendResult.Unsupported;
+                    }
+                }
+
+                if (error != 0)
+                {
+                    return error == Errno.EAGAIN ? SendResult.WouldBlock : SendResult.Failed;
+                }
+
+                sentBytes += bytes;
+            }
+            while (sentBytes < datagrams.Length);
+        }
+
+        return SendResult.Sent;
+    }
+
+    private static bool IsRefusal(int error) => error is Errno.EINVAL or Errno.EIO or Errno.EMSGSIZE or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP;
+
+    /// <summary>Reads the coalesced segment size; a single datagram carries none.</summary>
+    private static int SegmentBytes(in Libc.MsgHdr message, int bytes)
+    {
+        if (message.ControlLength < (nuint)(sizeof(Libc.CMsgHdr) + sizeof(int)))
+        {
+            return bytes;
+        }
+
+        var header = (Libc.CMsgHdr*)message.Control;
+        if (header->Level != Libc.SolUdp || header->Type != Libc.UdpGro)
+        {
+            return bytes;
+        }
+
+        int segmentBytes = *(int*)(header + 1);
+        return segmentBytes > 0 ? Math.Min(segmentBytes, bytes) : bytes;
+    }
+
+    /// <summary>Sends one chunk and returns errno, zero on success.</summary>
+    private int SendChunk(ref Libc.MsgHdr message, byte* data, int bytes, int segmentBytes)
+    {
+        Libc.IoVec vector = new() { Base = data, Length = (nuint)bytes };
+        byte* control = stackalloc byte[sizeof(Libc.CMsgHdr) + sizeof(nuint)];
+        message.IoVec = &vector;
+        message.IoVecCount = 1;
+        message.Control = null;
+        message.ControlLength = 0;
+        if (bytes > segmentBytes)
+        {
+            var header = (Libc.CMsgHdr*)control;
+            header->Length = (nuint)(sizeof(Libc.CMsgHdr) + sizeof(ushort));
+            header->Level = Libc.SolUdp;
+            header->Type = Libc.UdpSegment;
+            *(ushort*)(header + 1) = (ushort)segmentBytes;
+            message.Control = control;
+            message.ControlLength = (nuint)(sizeof(Libc.CMsgHdr) + sizeof(nuint));
+        }
+
+        fixed (Libc.MsgHdr* pinned = &message)
+        {
+            int error;
+            do
+            {
+                error = Libc.SendMsg(_handle, pinned, Libc.MsgDontWait) >= 0 ? 0 : Marshal.GetLastPInvokeError();
+            }
+            while (error == Errno.EINTR);
+            return error;
+        }
+    }
+}

@@ -1,0 +1,354 @@
+using Carrier.Core;
+using Carrier.Core.Wire;
+using Carrier.Dht.Lookups;
+using Carrier.Dht.Records;
+using Carrier.Dht.Routing;
+using Carrier.Dht.Rpc;
+
+namespace Carrier.Dht;
+
+/// <content>Lookups, gets and puts: the asking half.</content>
+public sealed partial class DhtMachine
+{
+    /// <summary>Nodes a record is stored at, however crowded its region.</summary>
+    private const int MaxPutNodes = 80;
+
+    private readonly Contact[] _closest = new Contact[RoutingTable.K];
+
+    private Lookup NewLookup(Instant now, DhtKey target, int paths) =>
+        new(now, target, paths, _size.ExpectedKDistance(RoutingTable.K));
+
+    private bool TryStart(Instant now, DhtKey target, OperationKind kind, int paths, out DhtOperation operation)
+    {
+        operation = default;
+        if (_operations.Count >= MaxOperations)
+        {
+            return false;
+        }
+
+        operation = Start(now, new Operation(++_lastOperation, kind, new Lookup(now, target, paths, regionFraction: 0)));
+        return true;
+    }
+
+    private DhtOperation Start(Instant now, Operation operation)
+    {
+        int count = Table.Closest(operation.Lookup.Target, AddressScope.Loopback, _closest);
+        operation.Lookup.Seed(_closest.AsSpan(0, count));
+        Table.LookedUp(now, operation.Lookup.Target);
+        _operations.Add(operation.Id, operation);
+        _nextTick = Instant.Min(_nextTick, operation.Lookup.Deadline);
+        Advance(now, operation);
+        return new DhtOperation(operation.Id);
+    }
+
+    /// <summary>Asks whoever is next, and ends the lookup when there is nobody left or it has enough.</summary>
+    private void Advance(Instant now, Operation operation)
+    {
+        if (operation.LookupIsOver)
+        {
+            return;
+        }
+
+        while (operation.Lookup.Next() is { } candidate)
+        {
+            if (!TryAskCandidate(now, operation, candidate))
+            {
+                candidate.Owner = null; // the call table is full: tried again at the next tick
+                break;
+            }
+
+            operation.Lookup.Asked(candidate);
+        }
+
+        bool enough = !operation.Thorough && operation.Kind == OperationKind.Get && operation.Lookup.Holders >= _options.ReadQuorum;
+        if (enough || now >= operation.Lookup.Deadline || operation.Lookup.HasConverged())
+        {
+            EndLookup(now, operation);
+        }
+    }
+
+    private bool TryAskCandidate(Instant now, Operation operation, Candidate candidate)
+    {
+        TargetQuestion question = new() { Target = operation.Lookup.Target };
+        if (candidate.Cursor is { } cursor)
+        {
+            question.HasCursor = true;
+            question.Cursor = cursor;
+        }
+
+        CborWriter writer = new(stackalloc byte[TargetQuestion.MaxBytes]);
+        question.Write(ref writer);
+        DhtMethod method = operation.AsksForRecords ? DhtMethod.Get : DhtMethod.FindNode;
+        bool asked = TryAsk(
+            now, candidate.Contact, method, writer.Encoded, AskOptions.LargeAnswer | AskOptions.Introduce,
+            new OwnCall(CallPurpose.Lookup, operation, candidate), out CallId call);
+        candidate.Call = call;
+        return asked;
+    }
+
+    private bool TryAsk(
+        Instant now, in Contact contact, DhtMethod method, ReadOnlySpan<byte> body, AskOptions options, OwnCall own, out CallId call)
+    {
+        bool asked = _rpc.TryAsk(now, contact.Key, contact.Endpoint, (int)method, body, options, out call);
+        if (asked)
+        {
+            _calls.Add(call.Value, own);
+        }
+
+        return asked;
+    }
+
+    private void DrainCalls(Instant now)
+    {
+        while (_rpc.TryDhtEffect(out RpcEffect effect))
+        {
+            if (effect.Kind == RpcEffectKind.Asked)
+            {
+                Answer(now, effect.Question, effect.Body.Span);
+            }
+            else if (_calls.TryGetValue(effect.Call.Value, out OwnCall own))
+            {
+                HandleCall(now, effect, own);
+            }
+        }
+    }
+
+    private void HandleCall(Instant now, in RpcEffect effect, in OwnCall own)
+    {
+        if (effect.Kind == RpcEffectKind.Stalled)
+        {
+            if (own.Purpose == CallPurpose.Lookup)
+            {
+                Lookup.Stalled(own.Candidate!);
+                Advance(now, own.Operation!);
+            }
+
+            return;
+        }
+
+        _ = _calls.Remove(effect.Call.Value);
+        LearnFrom(now, effect);
+        switch (own.Purpose)
+        {
+            case CallPurpose.Lookup when !own.Operation!.LookupIsOver:
+                HandleLookupAnswer(now, effect, own.Operation, own.Candidate!);
+                Advance(now, own.Operation);
+                break;
+            case CallPurpose.Put:
+                HandlePutAnswer(effect, own.Operation!);
+                break;
+            case CallPurpose.Check:
+                _checks--;
+                break;
+            case CallPurpose.Seed:
+                HandleSeedAnswer(now, effect);
+                break;
+        }
+    }
+
+    /// <summary>Liveness by use: every answer and every silence of a call of ours tells the table.</summary>
+    private void LearnFrom(Instant now, in RpcEffect effect)
+    {
+        if (effect.Failure == CallFailure.TimedOut)
+        {
+            Table.Failed(effect.Peer);
+        }
+        else if (effect.Failure == CallFailure.Malformed)
+        {
+            Ban(now, effect.Peer);
+        }
+        else if (effect.Serves is { } contact && !IsBanned(now, contact.Key))
+        {
+            _ = Table.Answered(now, contact);
+        }
+        else if (effect.Serves is null && effect.Kind == RpcEffectKind.Answered)
+        {
+            Table.Expel(effect.Peer); // it says that it no longer serves
+        }
+    }
+
+    private void HandleLookupAnswer(Instant now, in RpcEffect effect, Operation operation, Candidate candidate)
+    {
+        TargetAnswer answer = default;
+        bool isAnswer = effect.Kind == RpcEffectKind.Answered
+            && effect.Serves == candidate.Contact // else its id is not what was claimed of it
+            && TargetAnswer.TryParse(effect.Body.Span, out answer);
+        if (!isAnswer)
+        {
+            Lookup.Failed(candidate);
+            return;
+        }
+
+        LearnContacts(operation, candidate, answer);
+        if (operation.AsksForRecords && !TakeRecords(now, operation, candidate, answer))
+        {
+            Ban(now, candidate.Contact.Key);
+            Lookup.Failed(candidate);
+            return;
+        }
+
+        candidate.WriteToken ??= answer.WriteToken;
+        Lookup.Answered(candidate);
+        bool hasMore = (answer.HasCursor && operation.AsksForRecords) || (answer.More && answer.ContactCount < RoutingTable.K);
+        if (hasMore && ++candidate.Pages < Candidate.MaxPages)
+        {
+            candidate.Cursor = answer.HasCursor ? answer.Cursor.ToArray() : null;
+            if (TryAskCandidate(now, operation, candidate))
+            {
+                operation.Lookup.Asked(candidate);
+            }
+        }
+    }
+
+    private void LearnContacts(Operation operation, Candidate candidate, in TargetAnswer answer)
+    {
+        CborReader reader = new(answer.Contacts);
+        for (int i = 0; i < answer.ContactCount; i++)
+        {
+            if (!Contact.TryRead(ref reader, out Contact contact))
+            {
+                _rpc.Drops.Count(DropReason.Malformed);
+                return;
+            }
+
+            if (!IsUsable(contact, candidate.Contact.Endpoint.Scope))
+            {
+                _rpc.Drops.Count(DropReason.ScopeMismatch);
+            }
+            else if (contact.Id != Table.Centre)
+            {
+                operation.Lookup.Learn(candidate, contact);
+            }
+        }
+    }
+
+    /// <summary>A far node cannot name near addresses: whoever is global would send us into our own LAN.</summary>
+    private bool IsUsable(in Contact contact, AddressScope learntFrom) =>
+        contact.Endpoint.Scope >= learntFrom && (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6);
+
+    /// <summary>Verifies what a node returned; false when it lied.</summary>
+    private bool TakeRecords(Instant now, Operation operation, Candidate candidate, in TargetAnswer answer)
+    {
+        CborReader reader = new(answer.Records);
+        for (int i = 0; i < answer.RecordCount; i++)
+        {
+            if (!reader.TryReadRaw(out ReadOnlySpan<byte> encoded) || !DhtRecord.TryParse(encoded, out DhtRecord? record))
+            {
+                continue; // perhaps a kind of a later version
+            }
+
+            Offer offer = operation.Found.Add(record, _clock.At(now));
+            if (offer == Offer.Lie)
+            {
+                _rpc.Drops.Count(DropReason.BadSignature);
+                return false;
+            }
+
+            bool isRecord = record is not RevocationRecord && offer is Offer.New or Offer.Known;
+            if (isRecord && !candidate.HoldsRecords)
+            {
+                candidate.HoldsRecords = true;
+                operation.Lookup.Holders++;
+            }
+
+            if (offer == Offer.New && operation.Kind == OperationKind.Get)
+            {
+                _effects.Enqueue(new DhtEffect(DhtEffectKind.RecordFound, new DhtOperation(operation.Id)) { Records = [record] });
+            }
+        }
+
+        return true;
+    }
+
+    private void EndLookup(Instant now, Operation operation)
+    {
+        operation.LookupIsOver = true;
+        List<Candidate> closest = operation.Lookup.Closest(operation.Kind == OperationKind.Put ? MaxPutNodes : RoutingTable.K);
+        if (operation.Kind == OperationKind.Put)
+        {
+            PutAt(now, operation, closest);
+            return;
+        }
+
+        _ = _operations.Remove(operation.Id);
+        if (operation.Kind == OperationKind.Refresh)
+        {
+            EndRefresh(now, operation, closest);
+            return;
+        }
+
+        _effects.Enqueue(new DhtEffect(DhtEffectKind.LookupFinished, new DhtOperation(operation.Id))
+        {
+            Contacts = [.. closest.Select(static candidate => candidate.Contact)],
+            Records = operation.Found.ToList(),
+        });
+    }
+
+    /// <summary>Puts the record at every node found, with the write token each of them gave.</summary>
+    private void PutAt(Instant now, Operation operation, List<Candidate> closest)
+    {
+        DhtRecord record = operation.Record ??= operation.Publication!.Sign(_clock.At(now), _options.RecordLifetime, operation.Found);
+        Span<byte> body = stackalloc byte[DhtRecord.MaxBytes + PutQuestion.MaxHeadBytes];
+        foreach (Candidate candidate in closest)
+        {
+            if (candidate.WriteToken is not { } token)
+            {
+                continue;
+            }
+
+            CborWriter writer = new(body);
+            PutQuestion put = new()
+            {
+                WriteToken = token,
+                Target = record.Target == operation.Lookup.Target ? null : operation.Lookup.Target,
+                Record = record.Encoded.Span,
+                ExpectedSequence = operation.ExpectedSequence,
+            };
+            put.Write(ref writer);
+            OwnCall own = new(CallPurpose.Put, operation, candidate);
+            if (TryAsk(now, candidate.Contact, DhtMethod.Put, writer.Encoded, AskOptions.NoToken, own, out _))
+            {
+                operation.PutsPending++;
+                operation.PutsAsked++;
+            }
+        }
+
+        EndPutWhenDone(operation);
+    }
+
+    private void HandlePutAnswer(in RpcEffect effect, Operation operation)
+    {
+        operation.PutsPending--;
+        CborReader reader = new(effect.Body.Span);
+        int key = -1;
+        if (effect.Kind == RpcEffectKind.Answered
+            && reader.TryReadMap(out int pairs) && pairs > 0
+            && reader.TryReadKey(ref key) && key == 0
+            && reader.TryReadUInt(out ulong outcome) && outcome <= byte.MaxValue)
+        {
+            operation.PutsStored += outcome == (ulong)PutOutcome.Stored ? 1 : 0;
+            operation.PutRefusal = outcome == (ulong)PutOutcome.Stored ? operation.PutRefusal : (PutOutcome)outcome;
+        }
+
+        EndPutWhenDone(operation);
+    }
+
+    private void EndPutWhenDone(Operation operation)
+    {
+        if (operation.PutsPending > 0)
+        {
+            return;
+        }
+
+        _ = _operations.Remove(operation.Id);
+        operation.Publication?.IsRunning = false;
+        DhtEffectKind kind = operation.Publication is null ? DhtEffectKind.PutFinished : DhtEffectKind.Published;
+        _effects.Enqueue(new DhtEffect(kind, new DhtOperation(operation.Publication?.Id ?? operation.Id))
+        {
+            Records = [operation.Record!],
+            StoredCount = operation.PutsStored,
+            AskedCount = operation.PutsAsked,
+            Refusal = operation.PutRefusal,
+        });
+    }
+}

@@ -1,0 +1,48 @@
+using Carrier.Dht.Records;
+
+namespace Carrier.Dht.Lookups;
+
+/// <summary>A lookup and what it is for.</summary>
+internal sealed class Operation(ulong id, OperationKind kind, Lookup lookup)
+{
+    public ulong Id { get; } = id;
+
+    public OperationKind Kind { get; } = kind;
+
+    public Lookup Lookup { get; } = lookup;
+
+    public FoundRecords Found { get; } = new(lookup.Target);
+
+    /// <summary>Go on to the closest nodes even when enough returned the record.</summary>
+    public bool Thorough { get; init; }
+
+    /// <summary>What is stored at the nodes found; null until the lookup is over where it is signed only then.</summary>
+    public DhtRecord? Record { get; set; }
+
+    public ulong? ExpectedSequence { get; init; }
+
+    public Publication? Publication { get; init; }
+
+    public int PutsPending { get; set; }
+
+    public int PutsAsked { get; set; }
+
+    public int PutsStored { get; set; }
+
+    public PutOutcome PutRefusal { get; set; }
+
+    /// <summary>The lookup has ended and its puts, if any, are out.</summary>
+    public bool LookupIsOver { get; set; }
+
+    public bool AsksForRecords => Kind is OperationKind.Get or OperationKind.Put;
+}
+
+internal enum OperationKind
+{
+    FindNode,
+    Get,
+    Put,
+
+    /// <summary>Our own lookup, to fill the table.</summary>
+    Refresh,
+}

@@ -1,0 +1,118 @@
+using System.Globalization;
+using Carrier.Benchmarks.Transports;
+
+namespace Carrier.Benchmarks;
+
+/// <summary>The command line of carrier-bench.</summary>
+internal sealed record BenchOptions
+{
+    public const string Usage = """
+        carrier-bench session [--transport T] [--cipher C] [--no-gso] [--rounds N] [--bytes B] [--pings N] [--handshakes N]
+            T against SslStream and a bare UDP ping, interleaved, each side on its own core; one line of JSON.
+        carrier-bench raw [--rounds N] [--bytes B] [--pings N] [--handshakes N]
+            The yardsticks alone: SslStream over TCP, a bare UDP ping, the kernel's segmented UDP.
+        carrier-bench peer server [--transport T] [--cipher C] [--no-gso] [--ends-with-input]
+            Prints "READY ARG" and serves until it is killed; with --ends-with-input, until its input closes.
+        carrier-bench peer client ARG BYTES PINGS HANDSHAKES [--transport T] [--cipher C] [--no-gso] [--details]
+            Measures against that server; one line of JSON. --details adds allocations and collections.
+        T is sslstream. Sizes are in bytes.
+        """;
+
+    public string Command { get; private init; } = "";
+
+    /// <summary>What follows the command and is no option: of <c>peer client</c>, ARG first.</summary>
+    public IReadOnlyList<string> Arguments { get; private init; } = [];
+
+    public string Transport { get; private init; } = "sslstream";
+
+    public string? Cipher { get; private init; }
+
+    public bool NoGso { get; private init; }
+
+    public bool Details { get; private init; }
+
+    /// <summary>Whether a server stops when its standard input closes, as it does when the process that started it is gone.</summary>
+    public bool EndsWithInput { get; private init; }
+
+    public int Rounds { get; private init; } = 5;
+
+    public long Bytes { get; private init; } = 1L << 30;
+
+    public int Pings { get; private init; } = 10_000;
+
+    public int Handshakes { get; private init; } = 200;
+
+    /// <summary>The options a child process needs to make the same transport.</summary>
+    public IEnumerable<string> TransportOptions =>
+        [.. Cipher is null ? Array.Empty<string>() : ["--cipher", Cipher], .. NoGso ? ["--no-gso"] : Array.Empty<string>()];
+
+    public static bool TryParse(string[] args, out BenchOptions options, out string? error)
+    {
+        options = new BenchOptions();
+        error = null;
+        List<string> words = [];
+        for (int i = 0; i < args.Length; i++)
+        {
+            string word = args[i];
+            if (!word.StartsWith("--", StringComparison.Ordinal))
+            {
+                words.Add(word);
+            }
+            else if (word is "--no-gso")
+            {
+                options = options with { NoGso = true };
+            }
+            else if (word is "--details")
+            {
+                options = options with { Details = true };
+            }
+            else if (word is "--ends-with-input")
+            {
+                options = options with { EndsWithInput = true };
+            }
+            else if (i + 1 == args.Length || !options.TryWith(word, args[++i], out options))
+            {
+                error = $"{word}: no such option, or a value it does not take.";
+                return false;
+            }
+        }
+
+        int commandWords = words is ["peer" or "yardstick", _, ..] ? 2 : Math.Min(words.Count, 1);
+        options = options with { Command = string.Join(' ', words.Take(commandWords)), Arguments = [.. words.Skip(commandWords)] };
+        return options.Command != "peer client" || options.TryTakeClientNumbers(out options, out error);
+    }
+
+    private static bool TryNumber(string text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+
+    private bool TryWith(string name, string value, out BenchOptions options)
+    {
+        bool isNumber = TryNumber(value, out long number) && number <= int.MaxValue;
+        options = name switch
+        {
+            "--transport" when TransportUnderTest.Names.Contains(value) => this with { Transport = value },
+            "--cipher" => this with { Cipher = value },
+            "--bytes" when TryNumber(value, out long bytes) => this with { Bytes = bytes },
+            "--rounds" when isNumber && number > 0 => this with { Rounds = (int)number },
+            "--pings" when isNumber => this with { Pings = (int)number },
+            "--handshakes" when isNumber => this with { Handshakes = (int)number },
+            _ => this,
+        };
+        return !ReferenceEquals(options, this);
+    }
+
+    private bool TryTakeClientNumbers(out BenchOptions options, out string? error)
+    {
+        options = this;
+        error = "peer client takes ARG BYTES PINGS HANDSHAKES.";
+        if (Arguments.Count != 4 || !TryNumber(Arguments[1], out long bytes) || !TryNumber(Arguments[2], out long pings)
+            || !TryNumber(Arguments[3], out long handshakes) || pings > int.MaxValue || handshakes > int.MaxValue)
+        {
+            return false;
+        }
+
+        options = this with { Bytes = bytes, Pings = (int)pings, Handshakes = (int)handshakes };
+        error = null;
+        return true;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using Carrier.Benchmarks.Measuring;
+using Carrier.Benchmarks.Transports;
+
+namespace Carrier.Benchmarks.Peers;
+
+/// <summary>The asking side of a measurement: one stream's throughput, small round trips, handshakes one after another.</summary>
+internal static class PeerClient
+{
+    private const int PingBytes = 64;
+
+    /// <summary>Enough for the just-in-time compiler to settle on both sides before anything counts.</summary>
+    private const long WarmUpBytes = 128L << 20;
+
+    public static async Task RunAsync(BenchOptions options)
+    {
+        await using TransportUnderTest transport = TransportUnderTest.Create(options);
+        string arg = options.Arguments[0];
+
+        _ = await TransferAsync(transport, arg, Math.Min(WarmUpBytes, options.Bytes));
+        Transfer transfer = await TransferAsync(transport, arg, options.Bytes);
+        _ = await PingAsync(transport, arg, Math.Min(options.Pings, 1_000));
+        List<double> pings = await PingAsync(transport, arg, options.Pings);
+        _ = await HandshakeAsync(transport, arg, Math.Min(options.Handshakes, 20));
+        List<double> handshakes = await HandshakeAsync(transport, arg, options.Handshakes);
+
+        double gigabytes = options.Bytes / 1e9;
+        List<(string, double?)> figures =
+        [
+            ("MBps", Samples.Ratio(options.Bytes / 1e6, transfer.Seconds)),
+            ("cpu_tx_s_per_GB", Samples.Ratio(transfer.CpuSeconds, gigabytes)),
+            ("cpu_rx_s_per_GB", Samples.Ratio(transfer.ServerCpuSeconds, gigabytes)),
+            ("rtt_p50_us", Samples.Percentile(pings, 0.50)),
+            ("rtt_p99_us", Samples.Percentile(pings, 0.99)),
+            ("hs_per_s", Samples.Ratio(handshakes.Count, handshakes.Sum() / 1e6)),
+            ("hs_p50_us", Samples.Percentile(handshakes, 0.50)),
+        ];
+        if (options.Details)
+        {
+            figures.Add(("alloc_bytes_per_packet", transfer.Packets == 0 ? null : (double)transfer.AllocatedBytes / transfer.Packets));
+            figures.Add(("gc", transfer.Collections));
+        }
+
+        Console.WriteLine(Figures.Write([.. figures]));
+    }
+
+    private static async Task<Transfer> TransferAsync(TransportUnderTest transport, string arg, long bytes)
+    {
+        await using Stream stream = await transport.ConnectAsync(arg);
+        byte[] chunk = new byte[BenchProtocol.ChunkBytes];
+        long packets = transport.Packets;
+        long allocated = GC.GetTotalAllocatedBytes();
+        int collections = GC.CollectionCount(0);
+        double cpu = CpuClock.Seconds;
+        long start = Stopwatch.GetTimestamp();
+
+        await BenchProtocol.WriteSinkAsync(stream, bytes);
+        for (long left = bytes; left > 0; left -= chunk.Length)
+        {
+            await stream.WriteAsync(chunk.AsMemory(0, (int)Math.Min(chunk.Length, left)));
+        }
+
+        await stream.FlushAsync();
+        double serverCpu = await BenchProtocol.ReadCpuSecondsAsync(stream); // and with it, that all has arrived
+        return new Transfer(
+            Stopwatch.GetElapsedTime(start).TotalSeconds,
+            CpuClock.Seconds - cpu,
+            serverCpu,
+            GC.GetTotalAllocatedBytes() - allocated,
+            transport.Packets - packets,
+            GC.CollectionCount(0) - collections);
+    }
+
+    /// <summary>Sends a small message and waits for its echo, again and again; microseconds each.</summary>
+    private static async Task<List<double>> PingAsync(TransportUnderTest transport, string arg, int count)
+    {
+        await using Stream stream = await transport.ConnectAsync(arg);
+        await BenchProtocol.WriteEchoAsync(stream, PingBytes);
+        byte[] message = new byte[PingBytes];
+        List<double> times = new(count);
+        for (int i = 0; i < count; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            await stream.WriteAsync(message);
+            await stream.FlushAsync();
+            await stream.ReadExactlyAsync(message);
+            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        }
+
+        return times;
+    }
+
+    /// <summary>Connects anew and has one byte echoed, so that both sides have finished the handshake; microseconds each, without the closing.</summary>
+    private static async Task<List<double>> HandshakeAsync(TransportUnderTest transport, string arg, int count)
+    {
+        byte[] one = new byte[1];
+        List<double> times = new(count);
+        for (int i = 0; i < count; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            await using Stream stream = await transport.ConnectAsync(arg);
+            await BenchProtocol.WriteEchoAsync(stream, 1);
+            await stream.WriteAsync(one);
+            await stream.FlushAsync();
+            await stream.ReadExactlyAsync(one);
+            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        }
+
+        return times;
+    }
+
+    private readonly record struct Transfer(
+        double Seconds, double CpuSeconds, double ServerCpuSeconds, long AllocatedBytes, long Packets, int Collections);
+}

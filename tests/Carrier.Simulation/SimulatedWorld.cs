@@ -1,0 +1,87 @@
+using Carrier.Core;
+using Carrier.Core.Identity;
+using Carrier.Node;
+using Carrier.Node.Homes;
+
+namespace Carrier.Simulation;
+
+/// <summary>A small internet of simulated nodes: serving nodes with public addresses, devices with and without NATs, each in a network of its own.</summary>
+public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOptions? options = null) : IDisposable
+{
+    private const ushort NodePort = 4242;
+
+    private readonly LinkProfile _link = link ?? new LinkProfile();
+    private readonly NodeOptions _options = options ?? new NodeOptions();
+    private readonly List<SimulatedNode> _nodes = [];
+    private int _sites;
+
+    public VirtualNetwork Network { get; } = new(seed);
+
+    public IReadOnlyList<SimulatedNode> Nodes => _nodes;
+
+    public List<HomeContact> Seeds { get; } = [];
+
+    /// <summary>Adds a serving node; the first ones are the seeds everybody begins with.</summary>
+    public SimulatedNode AddServing(bool isSeed = true)
+    {
+        VirtualHost host = Network.AddPublicHost(NextPublicAddress(), _link);
+        SimulatedNode node = Add(host, _options with { Serve = true, Advertise = host.Address, Seeds = [.. Seeds] }, owner: null);
+        if (isSeed)
+        {
+            Seeds.Add(node.Contact);
+        }
+
+        return node;
+    }
+
+    /// <summary>Adds a device with a public address that does not serve.</summary>
+    public SimulatedNode AddPublicDevice(OwnerKey? owner = null) => AddDevice(Network.AddPublicHost(NextPublicAddress(), _link), owner);
+
+    /// <summary>Adds a device behind a NAT of its own. Every home uses the same private subnet, so that private candidates collide.</summary>
+    public SimulatedNode AddDeviceBehind(NatBehaviour mapping, NatBehaviour filtering, OwnerKey? owner = null)
+    {
+        VirtualNat nat = new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork());
+        Endpoint inside = Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4)));
+        return AddDevice(Network.AddPrivateHost(nat, inside, _link), owner);
+    }
+
+    public OwnerKey NewOwner()
+    {
+        Span<byte> scalar = stackalloc byte[OwnerKey.PrivateBytes];
+        Network.Random.Fill(scalar);
+        scalar[0] &= 0x7F; // below the group's order
+        return OwnerKey.TryFromPrivate(scalar, out OwnerKey? owner) ? owner : throw new InvalidOperationException("A drawn scalar was zero.");
+    }
+
+    /// <summary>Runs until every device is ready; says which seed it was when one is not.</summary>
+    public void RunUntilReady(TimeSpan limit)
+    {
+        if (!Network.RunUntil(() => _nodes.TrueForAll(node => node.IsReady), limit))
+        {
+            throw new InvalidOperationException($"{_nodes.Count(node => !node.IsReady)} of {_nodes.Count} nodes are not ready after {limit} (seed {Network.Seed}).");
+        }
+    }
+
+    public void Dispose() => _nodes.ForEach(node => node.Dispose());
+
+    private SimulatedNode AddDevice(VirtualHost host, OwnerKey? owner)
+    {
+        using OwnerKey? made = owner is null ? NewOwner() : null;
+        return Add(host, _options with { Seeds = [.. Seeds] }, owner ?? made);
+    }
+
+    private SimulatedNode Add(VirtualHost host, NodeOptions options, OwnerKey? owner)
+    {
+        SimulatedNode node = new(Network, host, options, owner);
+        _nodes.Add(node);
+        return node;
+    }
+
+    // One /24 a site, spread over the unicast space so that no two share a source unit.
+    private Endpoint NextPublicAddress()
+    {
+        int site = _sites++;
+        uint address = (uint)(20 + (site / 65_536 % 60)) << 24 | (uint)(site / 256 % 256) << 16 | (uint)(site % 256) << 8 | 7;
+        return Endpoint.FromIPv4(address, NodePort);
+    }
+}

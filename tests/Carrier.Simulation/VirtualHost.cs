@@ -1,0 +1,120 @@
+using Carrier.Core;
+
+namespace Carrier.Simulation;
+
+/// <summary>One machine on the virtual network: an address, perhaps a NAT before it, a link, and the driver's duties toward an <see cref="IDatagramMachine"/>.</summary>
+public sealed class VirtualHost
+{
+    private const int TransmitBufferBytes = 65_536;
+
+    /// <summary>More batches in one turn than any machine has reason for: a machine that never stops sending is a bug to report, not to simulate.</summary>
+    private const int MaxTransmitsPerTurn = 10_000;
+
+    private static readonly byte[] TransmitBuffer = new byte[TransmitBufferBytes];
+
+    private readonly VirtualNetwork _network;
+    private long _wakeVersion;
+    private Instant _wakeAt = Instant.Never;
+
+    internal VirtualHost(VirtualNetwork network, Endpoint address, VirtualNat? nat, LinkProfile link)
+    {
+        _network = network;
+        Address = address;
+        Nat = nat;
+        Link = link;
+    }
+
+    /// <summary>Address and port of the one socket; private behind a NAT. Assign to move the host, as a device does that changes networks.</summary>
+    public Endpoint Address { get; internal set; }
+
+    public VirtualNat? Nat { get; internal set; }
+
+    public LinkProfile Link { get; set; }
+
+    /// <summary>The machine on this host; null while the host is down. Replace it to restart the host.</summary>
+    public IDatagramMachine? Machine { get; private set; }
+
+    public long BytesSent { get; private set; }
+
+    public long BytesReceived { get; private set; }
+
+    /// <summary>Runs after every turn of this host, so that a scenario can drain the machine's effects.</summary>
+    public Action<VirtualHost>? AfterTurn { get; set; }
+
+    public void Start(IDatagramMachine machine)
+    {
+        Machine = machine;
+        Pump();
+    }
+
+    /// <summary>Kills the process: what was in its memory is gone, its mappings stay.</summary>
+    public void Stop()
+    {
+        Machine = null;
+        _wakeVersion++;
+        _wakeAt = Instant.Never;
+    }
+
+    /// <summary>Sends what the machine wants sent and re-arms its timer. Call after touching the machine from a scenario.</summary>
+    public void Pump()
+    {
+        if (Machine is null)
+        {
+            return;
+        }
+
+        for (int transmits = 0; Machine.TryTransmit(_network.Now, TransmitBuffer, out Transmit transmit); transmits++)
+        {
+            if (transmits == MaxTransmitsPerTurn)
+            {
+                throw new InvalidOperationException($"The machine at {Address} does not stop sending (seed {_network.Seed}).");
+            }
+
+            for (int offset = 0; offset < transmit.Bytes; offset += transmit.SegmentBytes)
+            {
+                int bytes = Math.Min(transmit.SegmentBytes, transmit.Bytes - offset);
+                BytesSent += bytes;
+                _network.Send(this, transmit.Path.Remote, TransmitBuffer.AsSpan(offset, bytes));
+            }
+        }
+
+        AfterTurn?.Invoke(this);
+        Rearm();
+    }
+
+    internal void Receive(Endpoint source, byte[] datagram, int bytes)
+    {
+        if (Machine is not null)
+        {
+            BytesReceived += bytes;
+            Machine.Handle(_network.Now, source, datagram.AsSpan(0, bytes), bytes);
+            Pump();
+        }
+    }
+
+    internal void Wake(long version)
+    {
+        if (version == _wakeVersion && Machine is not null)
+        {
+            _wakeAt = Instant.Never;
+            Machine.HandleTimeout(_network.Now);
+            Pump();
+        }
+    }
+
+    private void Rearm()
+    {
+        Instant deadline = Machine?.NextDeadline ?? Instant.Never;
+        if (deadline == _wakeAt)
+        {
+            return;
+        }
+
+        _wakeAt = deadline;
+        _wakeVersion++;
+        if (deadline != Instant.Never)
+        {
+            _network.ScheduleWake(this, Instant.Max(deadline, _network.Now), _wakeVersion);
+        }
+    }
+}

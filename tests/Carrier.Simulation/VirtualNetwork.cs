@@ -1,0 +1,233 @@
+using System.Buffers;
+using Carrier.Core;
+
+namespace Carrier.Simulation;
+
+/// <summary>Virtual time and a virtual internet. Everything that happens is decided by the seed; the same seed gives the same <see cref="TraceHash"/>.</summary>
+/// <remarks>Hosts with private addresses reach each other directly on the same NAT, and everyone else through it. Public addresses are routed; private ones never are.</remarks>
+public sealed class VirtualNetwork(ulong seed)
+{
+    private readonly PriorityQueue<Event, (long Time, long Order)> _events = new();
+    private readonly Dictionary<Endpoint, VirtualHost> _publicHosts = [];
+    private readonly Dictionary<Endpoint, VirtualNat> _nats = [];
+    private readonly Dictionary<(VirtualNat, Endpoint), VirtualHost> _privateHosts = [];
+    private long _order;
+
+    public ulong Seed { get; } = seed;
+
+    public Instant Now { get; private set; } = new(1_000_000_000);
+
+    public SeededRandom Random { get; } = new(seed);
+
+    /// <summary>A running digest of every datagram sent and delivered: when, between whom, how long.</summary>
+    public ulong TraceHash { get; private set; } = 0xCBF29CE484222325;
+
+    public long DatagramsDelivered { get; private set; }
+
+    /// <summary>Sees every datagram on its way and may drop it (return false): the place for a hostile network.</summary>
+    public Func<VirtualHost, Endpoint, ReadOnlyMemory<byte>, bool>? Tap { get; set; }
+
+    public VirtualHost AddPublicHost(Endpoint address, LinkProfile? link = null)
+    {
+        VirtualHost host = new(this, address, null, link ?? new LinkProfile());
+        _publicHosts.Add(address, host);
+        return host;
+    }
+
+    public VirtualHost AddPrivateHost(VirtualNat nat, Endpoint address, LinkProfile? link = null)
+    {
+        VirtualHost host = new(this, address, nat, link ?? new LinkProfile());
+        _nats[nat.PublicAddress] = nat;
+        _privateHosts.Add((nat, address), host);
+        return host;
+    }
+
+    /// <summary>Moves a host to another address or NAT, as Wi-Fi to mobile does; its socket keeps working, its old address goes dark.</summary>
+    public void Move(VirtualHost host, Endpoint address, VirtualNat? nat)
+    {
+        _ = host.Nat is null ? _publicHosts.Remove(host.Address) : _privateHosts.Remove((host.Nat, host.Address));
+        host.Address = address;
+        host.Nat = nat;
+        if (nat is null)
+        {
+            _publicHosts.Add(address, host);
+        }
+        else
+        {
+            _nats[nat.PublicAddress] = nat;
+            _privateHosts.Add((nat, address), host);
+        }
+    }
+
+    /// <summary>Runs events until <paramref name="done"/> holds; false when <paramref name="limit"/> of virtual time passed first.</summary>
+    public bool RunUntil(Func<bool> done, TimeSpan limit)
+    {
+        Instant end = Now + limit;
+        while (!done())
+        {
+            if (!_events.TryPeek(out _, out (long Time, long Order) next) || next.Time > end.Nanoseconds)
+            {
+                Now = end;
+                return done();
+            }
+
+            Step();
+        }
+
+        return true;
+    }
+
+    public void RunFor(TimeSpan time) => RunUntil(() => false, time);
+
+    /// <summary>Has a scenario act later, at a virtual time of its choosing.</summary>
+    public void Schedule(TimeSpan after, Action action) => Enqueue(Now + after, new Event { Action = action });
+
+    /// <summary>Puts a datagram on the network as if from anywhere: what a spoofing attacker can do.</summary>
+    public void Inject(Endpoint source, Endpoint destination, ReadOnlySpan<byte> datagram, TimeSpan delay)
+    {
+        byte[] copy = ArrayPool<byte>.Shared.Rent(datagram.Length);
+        datagram.CopyTo(copy);
+        Enqueue(Now + delay, new Event { Source = source, Destination = destination, Datagram = copy, Bytes = datagram.Length });
+    }
+
+    internal void ScheduleWake(VirtualHost host, Instant when, long version) => Enqueue(when, new Event { Host = host, Version = version });
+
+    internal void Send(VirtualHost from, Endpoint destination, ReadOnlySpan<byte> datagram)
+    {
+        Trace(1, from.Address, destination, datagram.Length);
+        LinkProfile link = from.Link;
+        bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes;
+        int copies = Random.NextFraction() < link.Duplication ? 2 : 1;
+        if (lost || (Tap is not null && !Tap(from, destination, datagram.ToArray())))
+        {
+            return;
+        }
+
+        Endpoint source = from.Address;
+        bool sameLan = from.Nat is not null && _privateHosts.ContainsKey((from.Nat, destination));
+        if (from.Nat is not null && !sameLan)
+        {
+            if (destination.Scope != AddressScope.Global || destination.WithPort(0) == from.Nat.PublicAddress)
+            {
+                return; // private addresses are not routed and this NAT does not hairpin
+            }
+
+            source = from.Nat.Outbound(Now, from.Address, destination);
+        }
+
+        for (int i = 0; i < copies; i++)
+        {
+            TimeSpan delay = sameLan ? TimeSpan.FromMicroseconds(500) : link.Delay + (link.Jitter * Random.NextFraction());
+            byte[] copy = ArrayPool<byte>.Shared.Rent(datagram.Length);
+            datagram.CopyTo(copy);
+            Enqueue(Now + delay, new Event { Source = source, Destination = destination, Datagram = copy, Bytes = datagram.Length, Lan = sameLan ? from.Nat : null });
+        }
+    }
+
+    private void Step()
+    {
+        Event next = _events.Dequeue();
+        Now = Instant.Max(Now, next.At);
+        if (next.Action is not null)
+        {
+            next.Action();
+        }
+        else if (next.Host is not null && next.Datagram is null)
+        {
+            next.Host.Wake(next.Version);
+        }
+        else if (next.Host is not null)
+        {
+            Trace(2, next.Source, next.Host.Address, next.Bytes);
+            DatagramsDelivered++;
+            next.Host.Receive(next.Source, next.Datagram!, next.Bytes);
+            ArrayPool<byte>.Shared.Return(next.Datagram!);
+        }
+        else
+        {
+            Arrive(next);
+        }
+    }
+
+    // The far end's access link: routed here, then delayed and perhaps lost once more.
+    private void Arrive(Event next)
+    {
+        VirtualHost? host = Route(next, out Endpoint _);
+        bool lost = host is null || Random.NextFraction() < host.Link.Loss || next.Bytes > host.Link.MaxDatagramBytes;
+        if (lost)
+        {
+            ArrayPool<byte>.Shared.Return(next.Datagram!);
+            return;
+        }
+
+        next.Host = host;
+        TimeSpan delay = next.Lan is null ? host!.Link.Delay + (host.Link.Jitter * Random.NextFraction()) : TimeSpan.Zero;
+        Enqueue(Now + delay, next);
+    }
+
+    private VirtualHost? Route(Event next, out Endpoint inside)
+    {
+        inside = next.Destination;
+        if (next.Lan is not null)
+        {
+            return _privateHosts.GetValueOrDefault((next.Lan, next.Destination));
+        }
+
+        if (_publicHosts.TryGetValue(next.Destination, out VirtualHost? host))
+        {
+            return host;
+        }
+
+        return _nats.TryGetValue(next.Destination.WithPort(0), out VirtualNat? nat) && nat.TryInbound(Now, next.Source, next.Destination.Port, out inside)
+            ? _privateHosts.GetValueOrDefault((nat, inside))
+            : null;
+    }
+
+    private void Enqueue(Instant when, Event item)
+    {
+        item.At = when;
+        _events.Enqueue(item, (when.Nanoseconds, _order++));
+    }
+
+    private void Trace(int kind, Endpoint from, Endpoint to, int bytes)
+    {
+        Span<byte> address = stackalloc byte[16];
+        ulong hash = Mix(TraceHash, (ulong)Now.Nanoseconds);
+        hash = Mix(hash, ((ulong)(uint)bytes << 8) | (uint)kind);
+        foreach (Endpoint end in (ReadOnlySpan<Endpoint>)[from, to])
+        {
+            int length = end.WriteAddress(address);
+            for (int i = 0; i < length; i++)
+            {
+                hash = Mix(hash, address[i]);
+            }
+
+            hash = Mix(hash, end.Port);
+        }
+
+        TraceHash = hash;
+    }
+
+    private static ulong Mix(ulong hash, ulong value) => (hash ^ value) * 0x100000001B3;
+
+    private sealed class Event
+    {
+        public Instant At { get; set; }
+
+        public VirtualHost? Host { get; set; }
+
+        public long Version { get; init; }
+
+        public Endpoint Source { get; init; }
+
+        public Endpoint Destination { get; init; }
+
+        public byte[]? Datagram { get; init; }
+
+        public int Bytes { get; init; }
+
+        public VirtualNat? Lan { get; init; }
+
+        public Action? Action { get; init; }
+    }
+}

@@ -1,0 +1,26 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Carrier.Core;
+
+namespace Carrier.Tests.Identity;
+
+/// <summary>Bytes that are the same in every run: SHA-256 of a seed and a counter.</summary>
+internal sealed class SeededRandom(int seed) : RandomSource
+{
+    private int _block;
+
+    public override void Fill(Span<byte> destination)
+    {
+        Span<byte> input = stackalloc byte[2 * sizeof(int)];
+        Span<byte> block = stackalloc byte[SHA256.HashSizeInBytes];
+        while (!destination.IsEmpty)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(input, seed);
+            BinaryPrimitives.WriteInt32BigEndian(input[sizeof(int)..], _block++);
+            SHA256.HashData(input, block);
+            int taken = Math.Min(block.Length, destination.Length);
+            block[..taken].CopyTo(destination);
+            destination = destination[taken..];
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using System.Formats.Cbor;
+using Carrier.Nat;
+using Carrier.Node.Homes;
+using Carrier.Tests.Fuzz.Targets;
+using Carrier.Tests.Nat;
+
+namespace Carrier.Tests.Node.Homes;
+
+public sealed class HomeMessagesTests
+{
+    private static readonly byte[] KeyBytes = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
+
+    private readonly byte[] _buffer = new byte[1400];
+
+    [Fact]
+    public void Encode_golden_messages_have_the_golden_bytes()
+    {
+        byte[] delegation = [.. Enumerable.Range(0xA0, 16).Select(i => (byte)i)];
+        byte[] signature = [.. Enumerable.Range(0, 64).Select(i => (byte)i)];
+        byte[] initiation = [0x50, .. Enumerable.Range(0, 40).Select(i => (byte)i)];
+        AssertGolden("register-question", new RegisterQuestion { Delegation = delegation, Time = new(1790000000), Signature = signature }.Encode(_buffer));
+        AssertGolden("register-answer", new RegisterAnswer(
+            RegisterStatus.Done, TimeSpan.FromMinutes(5), Addresses.Of("203.0.113.7:61000"), new(1790000001)).Encode(_buffer));
+        AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), Initiation = initiation }.Encode(_buffer));
+        AssertGolden("connect-answer", new ConnectAnswer(ConnectStatus.Connected, 0x0123456789ABCDEF, TimeSpan.FromSeconds(60)).Encode(_buffer));
+        AssertGolden("device-record", Record().Encode(_buffer));
+        HomeProof.Write(_buffer, HomeMethod.Register, new(KeyBytes), new(1790000000));
+        AssertGolden("home-proof", HomeProof.Bytes);
+    }
+
+    [Fact]
+    public void TryParse_hostile_bytes_never_throws()
+    {
+        HostileInput.Feed(NatVectors.Get("register-question"), NatTargets.RegisterQuestionParse);
+        HostileInput.Feed(NatVectors.Get("register-answer"), NatTargets.RegisterAnswerParse);
+        HostileInput.Feed(NatVectors.Get("connect-question"), NatTargets.ConnectQuestionParse);
+        HostileInput.Feed(NatVectors.Get("connect-answer"), NatTargets.ConnectAnswerParse);
+        HostileInput.Feed(NatVectors.Get("device-record"), NatTargets.DeviceRecordParse);
+    }
+
+    [Fact]
+    public void DeviceRecord_golden_bytes_read_back_and_are_canonical_cbor()
+    {
+        byte[] golden = NatVectors.Get("device-record");
+        Assert.True(DeviceRecord.TryParse(golden, out DeviceRecord record));
+        Assert.Equal(Record().Candidates, record.Candidates);
+        Assert.Equal(Record().Homes, record.Homes);
+        Assert.Equal((NatMapping.EndpointIndependent, 5UL), (record.Mapping, record.Capabilities));
+        CborReader judge = new(golden, CborConformanceMode.Canonical);
+        judge.SkipValue();
+        Assert.Equal(0, judge.BytesRemaining);
+    }
+
+    [Fact]
+    public void DeviceRecord_fullest_record_fits_its_bound()
+    {
+        DeviceRecord full = new()
+        {
+            Candidates = [.. Enumerable.Repeat(new Candidate(CandidateKind.Host, Addresses.Of("[2001:db8::7]:65535")), Candidate.MaxListed)],
+            Homes = [.. Enumerable.Repeat(new HomeContact(new(KeyBytes), Addresses.Of("[2001:db8::9]:65535")), DeviceRecord.MaxHomes)],
+            Capabilities = ulong.MaxValue,
+        };
+        int bytes = full.Encode(_buffer);
+        Assert.InRange(bytes, 1, DeviceRecord.MaxBytes);
+        Assert.Equal(0, (full with { Homes = [.. full.Homes, full.Homes[0]] }).Encode(_buffer));
+        Assert.Equal(0, full.Encode(new byte[bytes - 1]));
+    }
+
+    [Fact]
+    public void DeviceRecord_unknown_fields_are_skipped_and_another_version_refused()
+    {
+        byte[] golden = NatVectors.Get("device-record");
+        byte[] later = [.. golden, 6, 0x82, 1, 0x41, 9];
+        later[0]++;
+        Assert.True(DeviceRecord.TryParse(later, out _));
+        golden[2] = 2;
+        Assert.False(DeviceRecord.TryParse(golden, out _));
+    }
+
+    private static DeviceRecord Record() => new()
+    {
+        Candidates =
+        [
+            new(CandidateKind.Host, Addresses.Of("192.168.1.20:4433")),
+            new(CandidateKind.Reflexive, Addresses.Of("203.0.113.7:61000")),
+            new(CandidateKind.Mapped, Addresses.Of("[2001:db8::7]:4433")),
+            new(CandidateKind.Relay, Addresses.Of("198.51.100.9:3478")),
+        ],
+        Homes =
+        [
+            new(new(KeyBytes), Addresses.Of("198.51.100.9:3478")),
+            new(new([.. KeyBytes.Reverse()]), Addresses.Of("[2001:db8:1::9]:3478")),
+        ],
+        Mapping = NatMapping.EndpointIndependent,
+        Capabilities = 5,
+    };
+
+    private void AssertGolden(string name, int bytes) => Assert.Equal(NatVectors.Get(name), _buffer[..bytes]);
+}

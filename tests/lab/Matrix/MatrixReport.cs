@@ -1,0 +1,86 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Carrier.Lab.Network;
+
+namespace Carrier.Lab.Matrix;
+
+/// <summary>All trials of one ordered pair, summed up.</summary>
+internal sealed record PairSummary(
+    string From, string To, int Trials, int Connected, int Direct, int HashesEqual, int Failed, double P50Ms, double P90Ms, double PingMs)
+{
+    public static PairSummary Of(IReadOnlyList<Trial> trials)
+    {
+        double[] times = [.. trials.Where(t => t.Connected).Select(t => t.FirstByteMs).Order()];
+        double[] pings = [.. trials.Where(t => t.Ping is not null).Select(t => t.Ping!.RttMs).Order()];
+        return new(
+            trials[0].From,
+            trials[0].To,
+            trials.Count,
+            Connected: trials.Count(t => t.Connected),
+            Direct: trials.Count(t => t.Direct),
+            HashesEqual: trials.Count(t => t.HashEqual),
+            Failed: trials.Count(t => t.Failure.Length > 0),
+            P50Ms: Percentile(times, 0.5),
+            P90Ms: Percentile(times, 0.9),
+            PingMs: Percentile(pings, 0.5));
+    }
+
+    /// <summary>Nearest rank; not a number for an empty list.</summary>
+    public static double Percentile(IReadOnlyList<double> sorted, double fraction) =>
+        sorted.Count == 0 ? double.NaN : sorted[Math.Max(0, (int)Math.Ceiling(sorted.Count * fraction) - 1)];
+}
+
+/// <summary>The table, the JSON and the bars.</summary>
+internal static class MatrixReport
+{
+    /// <summary>Dial to first byte, at most this in half of a pair's dials. HyperDHT takes 300 ms when neither end is symmetric.</summary>
+    private const double MedianBarMs = 350;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        WriteIndented = true,
+    };
+
+    public static string Table(IReadOnlyList<PairSummary> pairs)
+    {
+        int width = pairs.Max(p => p.From.Length + p.To.Length + 4);
+        return string.Join('\n', pairs.Select(Columns).Prepend(["pair", "connected", "direct", "hashes", "p50 ms", "p90 ms", "ping ms"])
+            .Select(row => string.Concat(row.Select((text, i) => i == 0 ? text.PadRight(width) : text.PadLeft(11)))));
+    }
+
+    public static string ToJson(IReadOnlyList<PairSummary> pairs, IReadOnlyList<Trial> trials) => JsonSerializer.Serialize(new { pairs, trials }, Json);
+
+    /// <summary>
+    /// No trial failed (connected, equal hashes, no false claim of "direct"), the median first byte was in time, and pairs without a
+    /// symmetric end went direct every time.
+    /// </summary>
+    public static void Judge(IReadOnlyList<PairSummary> pairs, Topology topology, Tally tally)
+    {
+        foreach (PairSummary pair in pairs)
+        {
+            bool mustBeDirect = !HasSymmetricEnd(topology, pair);
+            bool holds = pair.Failed == 0
+                && (pair.Direct == pair.Trials || !mustBeDirect)
+                && pair.P50Ms <= MedianBarMs;
+            tally.Check(holds, $"{pair.From} -> {pair.To}: connected {pair.Connected}/{pair.Trials}, hashes equal {pair.HashesEqual}/{pair.Trials}, "
+                + $"direct {pair.Direct}/{pair.Trials}{(mustBeDirect ? "" : " (not asked)")}, first byte p50 {Ms(pair.P50Ms)} ms (bar {MedianBarMs:F0})");
+        }
+    }
+
+    private static string[] Columns(PairSummary pair) =>
+    [
+        $"{pair.From} -> {pair.To}",
+        $"{pair.Connected}/{pair.Trials}",
+        $"{pair.Direct}/{pair.Trials}",
+        $"{pair.HashesEqual}/{pair.Trials}",
+        Ms(pair.P50Ms),
+        Ms(pair.P90Ms),
+        Ms(pair.PingMs),
+    ];
+
+    private static bool HasSymmetricEnd(Topology topology, PairSummary pair) =>
+        topology.Find(pair.From).Kind == SiteKind.Symmetric || topology.Find(pair.To).Kind == SiteKind.Symmetric;
+
+    private static string Ms(double value) => double.IsNaN(value) ? "-" : $"{value:F0}";
+}

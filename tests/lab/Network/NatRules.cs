@@ -1,0 +1,115 @@
+namespace Carrier.Lab.Network;
+
+/// <summary>
+/// nftables rulesets: one for each kind of home router (outer interface <c>wan0</c>, inner <c>lan0</c>) and one for the core.
+/// A rule's end must be a new line: nft 1.0.6 takes no <c>}</c> after a rule on the same line.
+/// </summary>
+internal static class NatRules
+{
+    /// <summary>Packets below this would not have crossed the world: an opener sent with a low TTL must open only its own NAT.</summary>
+    public const int LowestTtlCarried = 16;
+
+    public static string For(SiteKind kind) => kind switch
+    {
+        SiteKind.PortRestricted => Router("oifname \"wan0\" masquerade"),
+        SiteKind.Symmetric => Router("oifname \"wan0\" masquerade fully-random"),
+        SiteKind.FullCone => FullCone,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no NAT there"),
+    };
+
+    /// <summary>
+    /// The core carries nothing to or from private addresses, and counts the bytes of each (source, destination) as packets enter from a
+    /// site: <see cref="FlowCounters"/> reads them, so a claim of "direct" is checked by what the network saw.
+    /// </summary>
+    public static string Core => $$"""
+        table ip core {
+            set flows {
+                type ipv4_addr . ipv4_addr
+                flags dynamic
+                size 4096
+                counter
+            }
+            chain carry {
+                type filter hook forward priority filter; policy accept;
+                ip saddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } drop
+                ip daddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } drop
+                iifname "tun0" accept
+                ip ttl < {{LowestTtlCarried}} drop
+                add @flows { ip saddr . ip daddr }
+            }
+        }
+
+        """;
+
+    /// <summary>
+    /// Address-and-port-dependent filtering, as conntrack gives it. Unsolicited packets are dropped before conntrack confirms them: were they
+    /// let in, the entry they leave would push our own later packet to that peer onto another port.
+    /// </summary>
+    private static string Router(string sourceNat) => $$"""
+        table ip home {
+            chain outward {
+                type nat hook postrouting priority srcnat; policy accept;
+                {{sourceNat}}
+            }
+            chain forward {
+                type filter hook forward priority filter; policy drop;
+                ct state established,related accept
+                iifname "lan0" oifname "wan0" accept
+            }
+            chain input {
+                type filter hook input priority filter; policy drop;
+                ct state established,related accept
+                iifname { "lo", "lan0" } accept
+            }
+        }
+
+        """;
+
+    /// <summary>
+    /// Endpoint-independent mapping and filtering. After source NAT chose a port, <c>learn</c> notes inner endpoint to outer port (so the next
+    /// destination gets the same port) and outer port to inner endpoint (so anyone's packet to that port is let in). Only a flow's original
+    /// direction teaches: an answer to a stranger would teach the stranger's address.
+    /// </summary>
+    private const string FullCone = """
+        table ip home {
+            map mapping {
+                type ipv4_addr . inet_service : inet_service
+                flags dynamic,timeout
+                timeout 120s
+                size 4096
+            }
+            map filtering {
+                type inet_service : ipv4_addr . inet_service
+                flags dynamic,timeout
+                timeout 120s
+                size 4096
+            }
+            chain inward {
+                type nat hook prerouting priority dstnat; policy accept;
+                iifname "wan0" meta l4proto udp dnat ip to udp dport map @filtering
+            }
+            chain outward {
+                type nat hook postrouting priority srcnat; policy accept;
+                oifname "wan0" meta l4proto udp masquerade to :ip saddr . udp sport map @mapping
+                oifname "wan0" masquerade
+            }
+            chain learn {
+                type filter hook postrouting priority srcnat + 1; policy accept;
+                oifname "wan0" meta l4proto udp ct direction original update @mapping { ct original ip saddr . ct original proto-src : udp sport }
+                oifname "wan0" meta l4proto udp ct direction original update @filtering { udp sport : ct original ip saddr . ct original proto-src }
+            }
+            chain forward {
+                type filter hook forward priority filter; policy drop;
+                ct state established,related accept
+                iifname "lan0" oifname "wan0" accept
+                iifname "wan0" ct status dnat accept
+            }
+            chain input {
+                type filter hook input priority filter; policy drop;
+                ct state established,related accept
+                iifname { "lo", "lan0" } accept
+            }
+        }
+
+        """;
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+
+namespace Carrier.Lab.Tools;
+
+/// <summary>A long-running process inside a namespace, its output written to a log and watched for a line.</summary>
+internal sealed class LabProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan GracePeriod = TimeSpan.FromSeconds(3);
+
+    private readonly string _name;
+    private readonly Process _process;
+    private readonly StreamWriter? _log;
+    private readonly bool _outlivesRunner;
+    private readonly Channel<string> _lines = Channel.CreateBounded<string>(new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest });
+    private readonly Lock _logGate = new();
+    private readonly Task _pumps;
+
+    private LabProcess(string name, Process process, StreamWriter? log, bool outlivesRunner)
+    {
+        _name = name;
+        _process = process;
+        _log = log;
+        _outlivesRunner = outlivesRunner;
+        _pumps = outlivesRunner ? Task.CompletedTask : Task.WhenAll(PumpAsync(process.StandardError, toLines: false), PumpAsync(process.StandardOutput, toLines: true));
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    /// <param name="outlivesRunner">The process keeps running after disposal, so its output is not taken: a broken pipe would end it.</param>
+    public static LabProcess Start(string netns, string command, IEnumerable<string> arguments, string? logPath, bool outlivesRunner = false)
+    {
+        string[] words = [.. arguments];
+        var start = new ProcessStartInfo("ip", ["netns", "exec", netns, command, .. words])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        StreamWriter? log = logPath is null ? null : new StreamWriter(logPath, append: true) { AutoFlush = true };
+        log?.WriteLine($"$ {command} {string.Join(' ', words)}");
+        Process process = Process.Start(start) ?? throw new LabException($"cannot start {command}");
+        return new LabProcess($"{Path.GetFileName(command)} in {netns}", process, log, outlivesRunner);
+    }
+
+    /// <summary>Waits for a line of standard output that begins with <paramref name="beginning"/> and returns it.</summary>
+    public async Task<string> WaitForLineAsync(string beginning, TimeSpan deadline, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(deadline);
+        try
+        {
+            while (await NextLineAsync(limit.Token) is { } line)
+            {
+                if (line.StartsWith(beginning, StringComparison.Ordinal))
+                {
+                    return line;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new LabException($"{_name} printed no {beginning} line within {deadline.TotalSeconds} s");
+        }
+
+        throw new LabException($"{_name} ended before it printed {beginning}");
+    }
+
+    /// <summary>Asks the process to end, and ends it when it does not within the grace period.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_outlivesRunner)
+        {
+            await StopAsync();
+        }
+
+        _process.Dispose();
+        if (_log is not null)
+        {
+            await _log.DisposeAsync();
+        }
+    }
+
+    private async Task StopAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _ = Libc.Kill(_process.Id, Libc.Terminate);
+        }
+
+        using var limit = new CancellationTokenSource(GracePeriod);
+        try
+        {
+            await _process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            WriteLog($"(still running {GracePeriod.TotalSeconds} s after SIGTERM: killed)");
+            _process.Kill(entireProcessTree: true);
+        }
+
+        await _pumps;
+    }
+
+    private async Task<string?> NextLineAsync(CancellationToken cancellation)
+    {
+        if (_outlivesRunner)
+        {
+            return await _process.StandardOutput.ReadLineAsync(cancellation);
+        }
+
+        return await _lines.Reader.WaitToReadAsync(cancellation) && _lines.Reader.TryRead(out string? line) ? line : null;
+    }
+
+    private async Task PumpAsync(StreamReader reader, bool toLines)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            WriteLog(line);
+            if (toLines)
+            {
+                _lines.Writer.TryWrite(line);
+            }
+        }
+
+        if (toLines)
+        {
+            _lines.Writer.Complete();
+        }
+    }
+
+    private void WriteLog(string line)
+    {
+        lock (_logGate)
+        {
+            _log?.WriteLine(line);
+        }
+    }
+}
