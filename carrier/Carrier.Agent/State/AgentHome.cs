@@ -7,6 +7,7 @@ namespace Carrier.Agent.State;
 /// <code>
 ///  device.keys   keystore: device keys, delegation        unlock.key    opens both keystores when there is no passphrase
 ///  owner.keys    keystore: mnemonic, owner key            config.json   seeds, allow list, folder for received files
+///  trust-id      the TrustID, for whoever looks without the passphrase
 ///  lock          held by the process that runs the node   control.sock  where that process is asked for things
 ///  node/         routing table, records, known peers      received/     files that arrived, unless told otherwise
 /// </code>
@@ -22,6 +23,8 @@ internal sealed class AgentHome
     public string OwnerKeys => Below("owner.keys");
 
     public string UnlockKey => Below("unlock.key");
+
+    public string TrustId => Below("trust-id");
 
     public string Config => Below("config.json");
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Storage;
@@ -35,6 +36,7 @@ internal sealed class IdentityStore(AgentHome home, RandomSource random, TimePro
         using DeviceKeys device = DeviceKeys.Generate(random);
         using var ownerContents = new KeystoreContents { Mnemonic = mnemonic, Owner = owner };
         DurableFile.Write(home.OwnerKeys, Keystore.Seal(secret, ownerContents, random));
+        RememberTrustId(owner.TrustId);
         // The device's file comes last: a home with it is complete.
         WriteDevice(secret, device, Delegate(owner, device));
         return owner.TrustId;
@@ -56,6 +58,7 @@ internal sealed class IdentityStore(AgentHome home, RandomSource random, TimePro
             throw new AgentException(ExitCode.Failure, $"'{home.DeviceKeys}' holds no device keys: restore the identity with carrier init --restore.");
         }
 
+        RememberTrustId(delegation.TrustId);
         if (delegation.NotAfter - Now >= RenewBelow || !File.Exists(home.OwnerKeys))
         {
             return delegation.NotAfter < Now ? throw Expired(contents) : contents;
@@ -72,11 +75,24 @@ internal sealed class IdentityStore(AgentHome home, RandomSource random, TimePro
         return new KeystoreContents { Device = device, Delegation = renewed };
     }
 
-    /// <summary>The TrustID of this home. Asks for no secret where the device's keys are under an unlock key.</summary>
-    public TrustId ReadTrustId(string? passphrase)
+    /// <summary>The TrustID of this home, without opening its keys.</summary>
+    /// <exception cref="AgentException">There is no identity here.</exception>
+    public TrustId ReadTrustId()
     {
-        using KeystoreContents contents = Open(passphrase);
-        return contents.Delegation!.TrustId;
+        ReadKeystore(home.DeviceKeys);
+        FileReading reading = DurableFile.TryRead(home.TrustId, TrustId.TextLength, out byte[] text);
+        return reading == FileReading.Read && TrustId.TryParse(Encoding.ASCII.GetString(text), out TrustId id)
+            ? id
+            : throw new AgentException(ExitCode.Failure, $"'{home.TrustId}' is missing or damaged: start the agent with carrier up, which writes it anew.");
+    }
+
+    private void RememberTrustId(TrustId id)
+    {
+        byte[] text = Encoding.ASCII.GetBytes(id.ToString());
+        if (DurableFile.TryRead(home.TrustId, text.Length, out byte[] written) != FileReading.Read || !written.AsSpan().SequenceEqual(text))
+        {
+            DurableFile.Write(home.TrustId, text);
+        }
     }
 
     private Delegation Delegate(OwnerKey owner, DeviceKeys device) => Delegation.Issue(
