@@ -23,7 +23,7 @@ internal sealed class FileSender(TransferSource source, TimeProvider time)
 
         Task reading = replies.RunAsync(linked.Token);
         Task writing = WriteAsync(wire, replies, data, linked.Token);
-        if (await Task.WhenAny(reading, writing).ConfigureAwait(false) == writing && writing.IsFaulted)
+        if (await Task.WhenAny(reading, writing).ConfigureAwait(false) == writing && ReasonOf(writing) == FailureReason.Interrupted)
         {
             // It may have stopped reading because it had something to say.
             await Task.WhenAny(reading, Task.Delay(LastWordTimeout, time, linked.Token)).ConfigureAwait(false);

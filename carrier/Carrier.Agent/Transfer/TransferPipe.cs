@@ -98,7 +98,7 @@ internal sealed class TransferPipe(IDuplexPipe pipe)
         int filled = 0;
         while (filled < block.Length && !_dataEnded)
         {
-            if (!pipe.Input.TryRead(out ReadResult result))
+            if (!TryReadPipe(out ReadResult result))
             {
                 if (filled >= SmallBlockBytes)
                 {
@@ -219,6 +219,18 @@ internal sealed class TransferPipe(IDuplexPipe pipe)
         Span<byte> head = stackalloc byte[8];
         pipe.Output.Write(head[..Varint.Write(head, (ulong)message.Length)]);
         pipe.Output.Write(message);
+    }
+
+    private bool TryReadPipe(out ReadResult result)
+    {
+        try
+        {
+            return pipe.Input.TryRead(out result);
+        }
+        catch (Exception e)
+        {
+            throw new TransferException(FailureReason.Interrupted, e);
+        }
     }
 
     private async ValueTask<ReadResult> ReadPipeAsync(CancellationToken cancellationToken)
