@@ -13,8 +13,14 @@ internal sealed class LookupPath(int window, double regionFraction)
     /// <summary>Calls that are neither over nor stalled.</summary>
     public int InFlight { get; set; }
 
+    /// <summary>Takes in a candidate; one already here is not taken twice.</summary>
     public void Add(Candidate candidate)
     {
+        if (_byDistance.Contains(candidate))
+        {
+            return;
+        }
+
         int at = _byDistance.Count;
         while (at > 0 && _byDistance[at - 1].Distance > candidate.Distance)
         {

@@ -7,11 +7,15 @@ namespace Carrier.Simulation;
 /// <remarks>Hosts with private addresses reach each other directly on the same NAT, and everyone else through it. Public addresses are routed; private ones never are.</remarks>
 public sealed class VirtualNetwork(ulong seed)
 {
+    /// <summary>A machine whose deadline stays in the past would otherwise stop the world.</summary>
+    private const int MaxEventsAnInstant = 100_000;
+
     private readonly PriorityQueue<Event, (long Time, long Order)> _events = new();
     private readonly Dictionary<Endpoint, VirtualHost> _publicHosts = [];
     private readonly Dictionary<Endpoint, VirtualNat> _nats = [];
     private readonly Dictionary<(VirtualNat, Endpoint), VirtualHost> _privateHosts = [];
     private long _order;
+    private int _eventsThisInstant;
 
     public ulong Seed { get; } = seed;
 
@@ -127,7 +131,13 @@ public sealed class VirtualNetwork(ulong seed)
     private void Step()
     {
         Event next = _events.Dequeue();
+        _eventsThisInstant = next.At > Now ? 0 : _eventsThisInstant + 1;
         Now = Instant.Max(Now, next.At);
+        if (_eventsThisInstant > MaxEventsAnInstant)
+        {
+            throw new InvalidOperationException($"Time stands still at {Now}: {next.Host?.Address} keeps asking to be woken (seed {Seed}).");
+        }
+
         if (next.Action is not null)
         {
             next.Action();

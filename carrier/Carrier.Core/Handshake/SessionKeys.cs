@@ -26,14 +26,6 @@ public sealed class SessionKeys : IDisposable
         CryptographicOperations.ZeroMemory(responder);
     }
 
-    /// <summary>Keys of no handshake, for whoever drives a session by itself.</summary>
-    internal SessionKeys(CipherSuite suite, ReadOnlySpan<byte> sendSecret, ReadOnlySpan<byte> receiveSecret)
-    {
-        Suite = suite;
-        sendSecret.CopyTo(_memory.Span);
-        receiveSecret.CopyTo(_memory.Span[SecretBytes..]);
-    }
-
     public CipherSuite Suite { get; }
 
     /// <summary>The secret of what we send.</summary>

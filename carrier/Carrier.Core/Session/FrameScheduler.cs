@@ -54,7 +54,7 @@ internal sealed class FrameScheduler(SessionParts parts)
 
     private void WriteSession(ref FrameWriter writer, ref PacketRecord record)
     {
-        if (parts.Pending.HasFlag(SessionPending.Ping) && writer.TryWritePing())
+        if ((parts.Pending & SessionPending.Ping) != 0 && writer.TryWritePing())
         {
             parts.Pending &= ~SessionPending.Ping;
             record.Add(FrameType.Ping);
@@ -73,7 +73,7 @@ internal sealed class FrameScheduler(SessionParts parts)
             parts.Ids.Write(ref writer, ref record);
         }
 
-        if (parts.Pending.HasFlag(SessionPending.Candidates)
+        if ((parts.Pending & SessionPending.Candidates) != 0
             && writer.TryWriteCandidates(CollectionsMarshal.AsSpan(parts.Candidates)))
         {
             parts.Pending &= ~SessionPending.Candidates;
@@ -81,7 +81,7 @@ internal sealed class FrameScheduler(SessionParts parts)
         }
 
         PathState path = parts.Paths.Active;
-        if (parts.Pending.HasFlag(SessionPending.ObservedAddress)
+        if ((parts.Pending & SessionPending.ObservedAddress) != 0
             && (path.Path.IsRelayed || writer.TryWriteObservedAddress(path.Path.Remote)))
         {
             parts.Pending &= ~SessionPending.ObservedAddress;
@@ -107,7 +107,7 @@ internal sealed class FrameScheduler(SessionParts parts)
         while (parts.Streams.TryPeekControl(out StreamState stream))
         {
             ulong id = stream.Id.Value;
-            if (stream.Control.HasFlag(StreamControl.MaxStreamData))
+            if ((stream.Control & StreamControl.MaxStreamData) != 0)
             {
                 if (!writer.TryWriteNumbers(FrameType.MaxStreamData, id, (ulong)stream.Receive!.MaxOffset))
                 {
@@ -118,7 +118,7 @@ internal sealed class FrameScheduler(SessionParts parts)
                 stream.Control &= ~StreamControl.MaxStreamData;
             }
 
-            if (stream.Control.HasFlag(StreamControl.ResetStream))
+            if ((stream.Control & StreamControl.ResetStream) != 0)
             {
                 if (!writer.TryWriteNumbers(FrameType.ResetStream, id, stream.ResetCode!.Value, (ulong)stream.FinalSentSize))
                 {
@@ -129,7 +129,7 @@ internal sealed class FrameScheduler(SessionParts parts)
                 stream.Control &= ~StreamControl.ResetStream;
             }
 
-            if (stream.Control.HasFlag(StreamControl.StopSending))
+            if ((stream.Control & StreamControl.StopSending) != 0)
             {
                 if (!writer.TryWriteNumbers(FrameType.StopSending, id, stream.StopCode!.Value))
                 {

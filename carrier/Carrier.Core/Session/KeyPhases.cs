@@ -1,6 +1,5 @@
-using Carrier.Core.Crypto;
-using Carrier.Core.Handshake;
 using System.Security.Cryptography;
+using Carrier.Core.Crypto;
 
 namespace Carrier.Core.Session;
 
@@ -27,13 +26,13 @@ internal sealed class KeyPhases : IDisposable
     private ulong _failedOpenings;
     private bool _phaseAcknowledged = true;
 
-    public KeyPhases(SessionKeys keys, ulong updateAfterPackets)
+    public KeyPhases(CipherSuite suite, ReadOnlySpan<byte> sendSecret, ReadOnlySpan<byte> receiveSecret, ulong updateAfterPackets)
     {
-        _suite = keys.Suite;
-        _send = PacketCipher.Create(_suite, keys.SendSecret);
-        _receive = PacketCipher.Create(_suite, keys.ReceiveSecret);
-        keys.SendSecret.CopyTo(_sendSecret);
-        PacketCipher.NextSecret(keys.ReceiveSecret, _nextReceiveSecret);
+        _suite = suite;
+        _send = PacketCipher.Create(_suite, sendSecret);
+        _receive = PacketCipher.Create(_suite, receiveSecret);
+        sendSecret.CopyTo(_sendSecret);
+        PacketCipher.NextSecret(receiveSecret, _nextReceiveSecret);
         _receiveNext = PacketCipher.Create(_suite, _nextReceiveSecret);
 
         // Half the limit leaves as many packets again for the peer to confirm the update in.

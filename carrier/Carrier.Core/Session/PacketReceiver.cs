@@ -58,7 +58,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
 
         PathState? from = parts.Paths.Find(path);
-        Confirm(from);
+        Confirm();
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
         parts.Timers.OnHeard(now);
         parts.Counts.PacketsReceived++;
@@ -95,7 +95,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
     }
 
-    private void Confirm(PathState? from)
+    private void Confirm()
     {
         if (parts.Close.State == SessionState.Unconfirmed)
         {
@@ -103,11 +103,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             parts.Notices |= SessionNotices.Confirmed;
             parts.Pending |= SessionPending.ObservedAddress;
 
-            // Whoever holds the keys got our handshake answer where we sent it (RFC 9000 §8.1).
-            if (from == parts.Paths.Active)
-            {
-                from.Validate();
-            }
+            // Whoever holds the keys got our handshake answer where we sent it, whatever way this packet took (RFC 9000 §8.1).
+            parts.Paths.Active.Validate();
         }
     }
 

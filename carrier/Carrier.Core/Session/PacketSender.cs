@@ -49,8 +49,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     {
         while (parts.Paths.TryNextProbing(now, out PathState path))
         {
-            int mtuBytes = path.NextChallengeAt > now && path.ResponseOwed is null ? path.Mtu.BeginProbe(now, path.Rtt.Smoothed) : 0;
-            bool challenge = path.NextChallengeAt <= now || mtuBytes > 0;
+            bool isRound = path.WantsChallenge(now);
+            int mtuBytes = !isRound && path.ResponseOwed is null ? path.Mtu.BeginProbe(now, path.Rtt.Smoothed) : 0;
+            bool challenge = isRound || mtuBytes > 0;
             ulong? response = path.ResponseOwed;
             path.ResponseOwed = null;
             if (!challenge && response is null)
@@ -59,7 +60,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             }
 
             int limit = mtuBytes > 0 ? mtuBytes : SessionPacket.OverheadBytes + ProbeFrameBytes;
-            bool allowed = path.MaySend(limit) && !(path.HasFailed && response is null) && buffer.Length >= path.Path.HeaderBytes + limit;
+            bool allowed = path.MaySend(limit) && buffer.Length >= path.Path.HeaderBytes + limit;
             ulong token = challenge ? parts.Random.NextUInt64() | 1 : 0;
             if (challenge)
             {

@@ -64,9 +64,8 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
         return candidate > expected + (NumberWindow / 2) && candidate >= NumberWindow ? candidate - NumberWindow : candidate;
     }
 
-    /// <summary>Writes the <see cref="ResetBytes"/> a node answers an unknown <paramref name="id"/> with. It is shorter than
-    /// <see cref="MinBytes"/> plus its own length of any packet that carries data, so two amnesiac nodes cannot keep a loop alive:
-    /// a reset is never answered.</summary>
+    /// <summary>Writes the <see cref="ResetBytes"/> a node answers a session packet to an unknown <paramref name="id"/> with: shorter than any such
+    /// packet, and never answered itself, so neither amplification nor a loop comes of it (RFC 9000 §10.3.3).</summary>
     public static void WriteReset(Span<byte> destination, ConnectionId id, in ResetToken token)
     {
         destination[0] = (byte)PacketKind.SessionReset;

@@ -15,16 +15,16 @@ internal sealed class SessionParts
         Local = setup.Local;
         Random = setup.Random;
         Drops = setup.Drops;
-        Keys = new KeyPhases(setup.Keys, Options.KeyUpdatePackets);
-        Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey.Span, Random);
+        Keys = new KeyPhases(setup.Suite, setup.SendSecret, setup.ReceiveSecret, Options.KeyUpdatePackets);
+        Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey, Random);
         Paths = new PathTable(Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.NearestScope, Random);
         Loss = new LossDetector(Paths.Active.Rtt);
         Flow = new FlowControl(
             Local.SessionWindowBytes, Math.Max(Local.SessionWindowBytes, Options.MaxSessionWindowBytes), Remote.SessionWindowBytes);
         Streams = new StreamTable(Options, Role, Local, Remote, setup.Pool, Flow);
         StreamReceiver = new StreamReceiver(Streams);
-        Outgoing = new DatagramQueue(Options.MaxDatagramQueueBytes);
-        Incoming = new DatagramQueue(Options.MaxDatagramQueueBytes);
+        Outgoing = new DatagramRing(Options.MaxDatagramQueueBytes);
+        Incoming = new DatagramRing(Options.MaxDatagramQueueBytes);
         Timers = new SessionTimers(this, now);
     }
 
@@ -57,10 +57,10 @@ internal sealed class SessionParts
     public StreamReceiver StreamReceiver { get; }
 
     /// <summary>Datagrams to send.</summary>
-    public DatagramQueue Outgoing { get; }
+    public DatagramRing Outgoing { get; }
 
     /// <summary>Datagrams to be read.</summary>
-    public DatagramQueue Incoming { get; }
+    public DatagramRing Incoming { get; }
 
     public CloseState Close { get; } = new();
 

@@ -1,15 +1,20 @@
-using Carrier.Core.Handshake;
+using Carrier.Core.Crypto;
 using Carrier.Core.Session.Buffers;
 
 namespace Carrier.Core.Session;
 
 /// <summary>All a session begins with: what the handshake agreed on, and what its node lends it.</summary>
-public readonly record struct SessionSetup
+public readonly ref struct SessionSetup
 {
     public required SessionOptions Options { get; init; }
 
-    /// <summary>The secrets of both directions. The session copies them; they stay the caller's to erase.</summary>
-    public required SessionKeys Keys { get; init; }
+    public required CipherSuite Suite { get; init; }
+
+    /// <summary>The secret of what we send, <see cref="PacketCipher.SecretBytes"/>. Both are copied; the originals stay the caller's to erase.</summary>
+    public required ReadOnlySpan<byte> SendSecret { get; init; }
+
+    /// <summary>The secret of what we receive.</summary>
+    public required ReadOnlySpan<byte> ReceiveSecret { get; init; }
 
     public required SessionRole Role { get; init; }
 
@@ -29,7 +34,7 @@ public readonly record struct SessionSetup
     public required ResetToken RemoteResetToken { get; init; }
 
     /// <summary>The node's key that reset tokens of our own ids derive from (<see cref="ResetToken.Derive"/>).</summary>
-    public required ReadOnlyMemory<byte> ResetKey { get; init; }
+    public required ReadOnlySpan<byte> ResetKey { get; init; }
 
     /// <summary>The path the handshake took.</summary>
     public required NetworkPath Path { get; init; }

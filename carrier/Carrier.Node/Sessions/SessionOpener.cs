@@ -94,14 +94,16 @@ internal sealed class SessionOpener(
             new SessionSetup
             {
                 Options = options.Session,
-                Keys = keys,
+                Suite = keys.Suite,
+                SendSecret = keys.SendSecret,
+                ReceiveSecret = keys.ReceiveSecret,
                 Role = role,
                 Local = options.Transport,
                 Remote = remote,
                 LocalId = localId,
                 RemoteId = new ConnectionId(told.ConnectionId),
                 RemoteResetToken = new ResetToken(told.ResetToken),
-                ResetKey = resetKey,
+                ResetKey = resetKey.Span,
                 Path = path,
                 Random = random,
                 Pool = _pool,

@@ -205,6 +205,23 @@ public sealed class SessionMachineTests
     }
 
     [Fact]
+    public void Write_streams_held_by_the_session_limit_still_repair_their_losses()
+    {
+        SessionPair pair = new(
+            5, new Wire { Loss = 0.2 }, new SessionOptions { MaxSessionWindowBytes = 50_000 }, new TransportParameters { SessionWindowBytes = 50_000 });
+        StreamId[] ids = new StreamId[3];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            Assert.True(pair.Initiator.Machine.TryOpenStream(true, out ids[i]));
+            pair.Initiator.Machine.Write(ids[i], Bytes((ulong)i, 300_000));
+            pair.Initiator.Machine.Finish(ids[i]);
+        }
+
+        Assert.True(pair.RunUntil(() => pair.Responder.Finished.Count == ids.Length, 5 * Minute));
+        Assert.All(ids, id => Assert.Equal(300_000, pair.Responder.Received[id.Value].Length));
+    }
+
+    [Fact]
     public void Write_full_buffer_tells_when_it_is_writable_again()
     {
         SessionPair pair = new(options: new SessionOptions { MaxSendBufferBytes = 200_000 });
@@ -290,7 +307,7 @@ public sealed class SessionMachineTests
         byte[] buffer = new byte[65_536], data = new byte[65_536];
         NetworkPath toPath = new(SessionPair.InitiatorAddress), fromPath = new(SessionPair.ResponderAddress);
         Instant now = pair.Now;
-        Spin(2_000);
+        Spin(6_000);
         long packets = to.Statistics.PacketsReceived;
         long before = GC.GetAllocatedBytesForCurrentThread();
         Spin(2_000);

@@ -1,6 +1,5 @@
 using Carrier.Core;
 using Carrier.Core.Crypto;
-using Carrier.Core.Handshake;
 using Carrier.Core.Session;
 using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Streams;
@@ -71,7 +70,7 @@ internal sealed class SessionPair
     public static readonly Endpoint ResponderAddress = Parse("203.0.113.2:2000");
     public static readonly Endpoint RelayAddress = Parse("192.0.2.9:9000");
     public static readonly byte[] ResetKey = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
-    private const ulong RelayChannel = 77;
+    public const ulong RelayChannel = 77;
 
     private readonly PriorityQueue<(SessionEnd To, NetworkPath Path, byte[] Packet), (long At, long Order)> _wire = new();
     private readonly byte[] _buffer = new byte[65_536];
@@ -84,16 +83,15 @@ internal sealed class SessionPair
     {
         Random = new SeededRandom(seed);
         Wire = wire ?? new Wire();
-        byte[] up = new byte[32], down = new byte[32];
-        Random.Fill(up);
-        Random.Fill(down);
-        ConnectionId initiatorId = ConnectionId.Next(Random), responderId = ConnectionId.Next(Random);
-        Initiator = Make(SessionRole.Initiator, new SessionKeys(suite, up, down), initiatorId, responderId, relayed);
-        Responder = Make(SessionRole.Responder, new SessionKeys(suite, down, up), responderId, initiatorId, relayed);
+        Random.Fill(Up);
+        Random.Fill(Down);
+        (InitiatorId, ResponderId) = (ConnectionId.Next(Random), ConnectionId.Next(Random));
+        Initiator = Make(SessionRole.Initiator, Up, Down, InitiatorId, ResponderId, relayed);
+        Responder = Make(SessionRole.Responder, Down, Up, ResponderId, InitiatorId, relayed);
         Initiator.Address = InitiatorAddress;
         Responder.Address = ResponderAddress;
 
-        SessionEnd Make(SessionRole role, SessionKeys keys, ConnectionId local, ConnectionId remote, bool relay)
+        SessionEnd Make(SessionRole role, byte[] send, byte[] receive, ConnectionId local, ConnectionId remote, bool relay)
         {
             SlabPool pool = new(4_096, 64);
             DropCounters drops = new();
@@ -101,7 +99,9 @@ internal sealed class SessionPair
             SessionSetup setup = new()
             {
                 Options = options ?? SessionOptions.Default,
-                Keys = keys,
+                Suite = suite,
+                SendSecret = send,
+                ReceiveSecret = receive,
                 Role = role,
                 Local = parameters ?? TransportParameters.Default,
                 Remote = parameters ?? TransportParameters.Default,
@@ -117,6 +117,16 @@ internal sealed class SessionPair
             return new SessionEnd(new SessionMachine(setup, Now), pool, drops);
         }
     }
+
+    /// <summary>The secret of packets to the responder.</summary>
+    public byte[] Up { get; } = new byte[32];
+
+    /// <summary>The secret of packets to the initiator.</summary>
+    public byte[] Down { get; } = new byte[32];
+
+    public ConnectionId InitiatorId { get; }
+
+    public ConnectionId ResponderId { get; }
 
     public SeededRandom Random { get; }
 

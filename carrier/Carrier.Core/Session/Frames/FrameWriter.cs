@@ -36,7 +36,7 @@ public ref struct FrameWriter(Span<byte> packet)
     }
 
     /// <summary>Writes a type and the numbers after it: ACK's head, RESET_STREAM, STOP_SENDING, the MAX_ frames, RETIRE_CONNECTION_ID.</summary>
-    public bool TryWriteNumbers(FrameType type, params ReadOnlySpan<ulong> numbers)
+    public bool TryWriteNumbers(FrameType type, params scoped ReadOnlySpan<ulong> numbers)
     {
         int bytes = Varint.Length((ulong)type);
         foreach (ulong number in numbers)
@@ -173,7 +173,7 @@ public ref struct FrameWriter(Span<byte> packet)
         return true;
     }
 
-    public bool TryWriteCandidates(ReadOnlySpan<Endpoint> endpoints)
+    public bool TryWriteCandidates(scoped ReadOnlySpan<Endpoint> endpoints)
     {
         int bytes = 2;
         foreach (Endpoint endpoint in endpoints)

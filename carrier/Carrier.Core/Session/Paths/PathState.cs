@@ -67,6 +67,8 @@ internal sealed class PathState
     /// <summary>The round ended without an answer.</summary>
     public bool HasFailed => _attempts >= MaxAttempts;
 
+    public bool WantsChallenge(Instant now) => NextChallengeAt <= now && !HasFailed;
+
     /// <summary>Better is higher: direct beats relayed, and a nearer network beats the open one.</summary>
     public int Rank => (Path.IsRelayed ? 0 : 16) + (int)AddressScope.Global - (int)Path.Remote.Scope;
 

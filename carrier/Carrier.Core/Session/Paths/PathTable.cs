@@ -185,7 +185,7 @@ internal sealed class PathTable
     {
         foreach (PathState path in _paths)
         {
-            if (path.ResponseOwed is not null || path.NextChallengeAt <= now)
+            if (path.ResponseOwed is not null || path.WantsChallenge(now))
             {
                 probing = path;
                 return true;

@@ -47,6 +47,9 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
 
     public bool InSendQueue { get; set; }
 
+    /// <summary>Waits for the session's MAX_DATA.</summary>
+    public bool IsHeld { get; set; }
+
     public bool InControlQueue { get; set; }
 
     public bool InNoticeQueue { get; set; }

@@ -32,6 +32,23 @@ internal sealed class StreamTable(
     /// <summary>Some stream has bytes its own limit and the session's allow; held streams wait for MAX_DATA.</summary>
     public bool HasSendable => _sendable.Count > 0;
 
+    /// <summary>Some finished stream has bytes or a fin the peer has not acknowledged.</summary>
+    public bool HasUndelivered
+    {
+        get
+        {
+            foreach (StreamState stream in _live.Values)
+            {
+                if (stream is { Send: { Finished: true, AllAcknowledged: false }, ResetCode: null })
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     public ref StreamCounts Counts(bool bidirectional) => ref bidirectional ? ref _bidirectional : ref _unidirectional;
 
     /// <summary>Opens our next stream of the kind; false while the peer's limit is reached.</summary>
@@ -181,7 +198,7 @@ internal sealed class StreamTable(
             }
             else if (flow.SendCredit <= 0 && !stream.Send!.HasLost && stream.Send.SentOffset < stream.Send.WrittenOffset)
             {
-                _held.Enqueue(_sendable.Dequeue());
+                Hold(_sendable.Dequeue());
             }
             else
             {
@@ -204,7 +221,8 @@ internal sealed class StreamTable(
     {
         while (_held.TryDequeue(out StreamState? stream))
         {
-            _sendable.Enqueue(stream);
+            stream.IsHeld = false;
+            Schedule(stream);
         }
     }
 
@@ -238,6 +256,17 @@ internal sealed class StreamTable(
         _held.Clear();
         _controls.Clear();
         _notices.Clear();
+    }
+
+    // Out of the round, so that what it loses meanwhile brings it back: lost bytes need no credit.
+    private void Hold(StreamState stream)
+    {
+        stream.InSendQueue = false;
+        if (!stream.IsHeld)
+        {
+            stream.IsHeld = true;
+            _held.Enqueue(stream);
+        }
     }
 
     private StreamState Add(StreamId id)

@@ -1,0 +1,193 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+using Carrier.Core.Wire;
+using Carrier.Dht;
+using Carrier.Dht.Records;
+using Carrier.Dht.Routing;
+using Carrier.Dht.Rpc;
+
+namespace Carrier.Tests.Dht;
+
+public sealed class HostilePeerTests
+{
+    private static readonly byte[] FindBody = EncodeTarget();
+
+    [Theory]
+    [InlineData(AskOptions.None)]
+    [InlineData(AskOptions.LargeAnswer)]
+    public void Lookup_from_a_spoofed_source_never_draws_more_bytes_than_it_sends(AskOptions options)
+    {
+        DhtNetwork network = new(21);
+        network.Grow(30);
+        DhtNode victimToBe = network.Nodes[4];
+        DhtNode attacker = network.Add(serves: false);
+        Endpoint victim = DhtNetwork.AddressOf(9_999);
+        byte[] buffer = new byte[1_500];
+        int sent = 0;
+        for (int method = 0; method < 4; method++)
+        {
+            Assert.True(attacker.Rpc.TryAsk(network.Now, victimToBe.Key.Public, victimToBe.Endpoint, method, FindBody, options, out _));
+            while (attacker.Rpc.TryTransmit(network.Now, buffer, out Transmit transmit))
+            {
+                sent += transmit.Bytes;
+                network.Send(victim, victimToBe.Endpoint, buffer.AsSpan(0, transmit.Bytes));
+            }
+        }
+
+        attacker.IsUp = false;
+        network.Run(TimeSpan.FromSeconds(3));
+        Assert.InRange(network.BytesTo.GetValueOrDefault(victim), 1, sent);
+    }
+
+    [Fact]
+    public void Introductions_that_do_not_answer_do_not_enter_the_table()
+    {
+        DhtNetwork network = new(22);
+        network.Grow(25);
+        DhtNode victim = network.Nodes[0];
+        int before = victim.Dht.Table.Count;
+        for (int i = 0; i < 40; i++)
+        {
+            DhtNode liar = network.Add(serves: true);
+            for (int round = 0; round < 2; round++)
+            {
+                _ = liar.Rpc.TryAsk(network.Now, victim.Key.Public, victim.Endpoint, 1, FindBody, AskOptions.Introduce | AskOptions.LargeAnswer, out _);
+                network.Run(TimeSpan.FromMilliseconds(round == 0 ? 150 : 10));
+            }
+
+            liar.IsUp = false;
+        }
+
+        network.Run(TimeSpan.FromSeconds(6));
+        Assert.True(victim.Dht.Table.Count <= before, "only those that answer our own question enter");
+    }
+
+    [Fact]
+    public void Get_with_a_fifth_of_the_nodes_sitting_at_the_key_still_finds_the_record()
+    {
+        DhtNetwork network = new(23);
+        network.Grow(80);
+        SignedRecord record = new Owners(5, 1).Sign(1, "eclipsed?");
+        DhtOptions fourPaths = new() { ReadPaths = 4 };
+        DhtNode reader = network.Add(serves: false, options: fourPaths);
+        reader.AddSeed(network.Nodes[0]);
+        AddSybils(network, record.Target, 20);
+        network.Run(TimeSpan.FromSeconds(15));
+
+        Assert.True(network.Put(network.Nodes[11], record).StoredCount > 0);
+        Assert.Single(network.Get(reader, record.Target).Records);
+    }
+
+    [Fact]
+    public void Put_with_a_write_token_of_another_target_or_from_an_old_epoch_is_refused()
+    {
+        DhtNetwork network = new(24);
+        network.Grow(3);
+        DhtNode asker = network.Nodes[1];
+        DhtNode server = network.Nodes[2];
+        SignedRecord first = new Owners(1, 1).Sign(1, "a");
+        SignedRecord second = new Owners(2, 1).Sign(1, "b");
+        UInt128 token = TokenFor(network, server, asker, first.Target);
+        Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, asker, second, token));
+        Assert.Equal(PutOutcome.Stored, PutRaw(network, server, asker, first, token));
+        network.Run(TimeSpan.FromMinutes(11));
+        Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, asker, first, token));
+    }
+
+    private static byte[] EncodeTarget()
+    {
+        CborWriter writer = new(stackalloc byte[TargetQuestion.MaxBytes]);
+        new TargetQuestion { Target = new DhtKey(new byte[20]) }.Write(ref writer);
+        return writer.Encoded.ToArray();
+    }
+
+    /// <summary>Nodes ground into the neighbourhood of a key, that name only each other and swallow what is stored with them.</summary>
+    private static void AddSybils(DhtNetwork network, DhtKey target, int count)
+    {
+        List<Contact> sybils = [];
+        for (uint block = 0; sybils.Count < count; block++)
+        {
+            TransportKey key = TransportKey.Generate(network.Random);
+            Endpoint endpoint = Endpoint.FromIPv4(0x28000001 + (block << 8), 4000);
+            if (new Contact(key.Public, 0, endpoint).Id.DistanceTo(target).SharedBits < 6)
+            {
+                continue;
+            }
+
+            DhtNode sybil = network.Add(serves: true, at: endpoint, key: key);
+            sybil.Rpc.Serving = new Contact(key.Public, 0, endpoint);
+            sybils.Add(sybil.Rpc.Serving.Value);
+            sybil.AddSeed(network.Nodes[0]);
+            sybil.Hostile = (self, effect) => AnswerWith(network, self, effect, sybils);
+        }
+    }
+
+    private static void AnswerWith(DhtNetwork network, DhtNode self, RpcEffect effect, List<Contact> sybils)
+    {
+        if (effect.Kind != RpcEffectKind.Asked)
+        {
+            return;
+        }
+
+        CborWriter writer = new(stackalloc byte[1_300]);
+        writer.WriteMap(effect.Question.Method == 2 ? 2 : 1);
+        writer.WriteUInt(0);
+        if (effect.Question.Method == 3)
+        {
+            writer.WriteUInt(0); // "stored"
+        }
+        else
+        {
+            writer.WriteArray(sybils.Count);
+            foreach (Contact contact in sybils)
+            {
+                contact.Write(ref writer);
+            }
+        }
+
+        if (effect.Question.Method == 2)
+        {
+            writer.WriteUInt(1);
+            writer.WriteBytes(new byte[16]);
+        }
+
+        _ = self.Rpc.Answer(network.Now, effect.Question, writer.Encoded);
+    }
+
+    private static UInt128 TokenFor(DhtNetwork network, DhtNode server, DhtNode asker, DhtKey target)
+    {
+        CborWriter writer = new(stackalloc byte[TargetQuestion.MaxBytes]);
+        new TargetQuestion { Target = target }.Write(ref writer);
+        byte[] body = Call(network, server, asker, DhtMethod.Get, writer.Encoded);
+        Assert.True(TargetAnswer.TryParse(body, out TargetAnswer answer));
+        return answer.WriteToken!.Value;
+    }
+
+    private static PutOutcome PutRaw(DhtNetwork network, DhtNode server, DhtNode asker, DhtRecord record, UInt128 token)
+    {
+        CborWriter writer = new(stackalloc byte[1_400]);
+        new PutQuestion { WriteToken = token, Record = record.Encoded.Span }.Write(ref writer);
+        return (PutOutcome)Call(network, server, asker, DhtMethod.Put, writer.Encoded)[2];
+    }
+
+    /// <summary>One call past the asker's own machine: the datagrams are carried by hand.</summary>
+    private static byte[] Call(DhtNetwork network, DhtNode server, DhtNode asker, DhtMethod method, ReadOnlySpan<byte> body)
+    {
+        byte[] buffer = new byte[1_500];
+        Assert.True(asker.Rpc.TryAsk(
+            network.Now, server.Key.Public, server.Endpoint, (int)method, body, AskOptions.LargeAnswer | AskOptions.NoToken, out _));
+        Assert.True(asker.Rpc.TryTransmit(network.Now, buffer, out Transmit question));
+        server.Dht.Handle(network.Now, asker.Endpoint, buffer.AsSpan(0, question.Bytes));
+        Assert.True(server.Rpc.TryTransmit(network.Now, buffer, out Transmit answer));
+        asker.Rpc.Handle(network.Now, server.Endpoint, buffer.AsSpan(0, answer.Bytes));
+        while (asker.Rpc.TryDhtEffect(out RpcEffect effect))
+        {
+            if (effect.Kind == RpcEffectKind.Answered)
+            {
+                return effect.Body.ToArray();
+            }
+        }
+
+        throw new InvalidOperationException("No answer.");
+    }
+}

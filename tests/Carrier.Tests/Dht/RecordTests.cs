@@ -1,0 +1,99 @@
+using Carrier.Core;
+using Carrier.Core.Identity;
+using Carrier.Dht.Records;
+using Carrier.Dht.Routing;
+using Carrier.Tests.Fuzz.Targets;
+
+namespace Carrier.Tests.Dht;
+
+public sealed class RecordTests
+{
+    private static readonly Endpoint Source = DhtNetwork.AddressOf(7);
+
+    private readonly RecordStore _store = new(DhtKey.Random(new SeededRandom(1)));
+
+    [Fact]
+    public void TryParse_of_every_truncation_and_bit_flip_never_throws_nor_verifies()
+    {
+        byte[] golden = new Owners(1, 1).Sign(7, "value", salt: "salt").Encoded.ToArray();
+        Assert.True(DhtRecord.TryParse(golden, out DhtRecord? record));
+        Assert.Equal(RecordVerdict.Valid, record.Verify(DhtNetwork.Epoch, 0));
+        for (int length = 0; length < golden.Length; length++)
+        {
+            Assert.False(DhtRecord.TryParse(golden.AsSpan(0, length), out _));
+        }
+
+        for (int bit = 0; bit < golden.Length * 8; bit += 3)
+        {
+            byte[] flipped = [.. golden];
+            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+            bool isGood = DhtRecord.TryParse(flipped, out DhtRecord? other)
+                && other.Verify(DhtNetwork.Epoch, 0) == RecordVerdict.Valid
+                && other.Target == record.Target;
+            Assert.False(isGood, $"bit {bit}");
+        }
+    }
+
+    [Fact]
+    public void Parsers_survive_random_bytes_giant_lengths_and_deep_nesting()
+    {
+        SeededRandom random = new(2);
+        byte[] noise = new byte[1_300];
+        byte[] nested = new byte[1_200];
+        Array.Fill(nested, (byte)0x81);
+        byte[] giant = [0xA1, 0x00, 0x5B, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+        for (int i = 0; i < 500; i++)
+        {
+            random.Fill(noise);
+            Feed(noise.AsSpan(0, random.NextInt32(noise.Length)));
+        }
+
+        Feed(nested);
+        Feed(giant);
+    }
+
+    [Fact]
+    public void Put_of_a_record_not_delegated_expired_or_too_far_ahead_is_refused()
+    {
+        Assert.Equal(PutOutcome.Invalid, Put(new Owners(1, 1, uses: DelegationUses.Session).Sign(1, "a")));
+        Assert.Equal(PutOutcome.Expired, Put(new Owners(1, 1).Sign(1, "a", lifetimeMinutes: 0)));
+        Assert.Equal(PutOutcome.Expired, Put(new Owners(1, 1).Sign(1, "a", lifetimeMinutes: 126)));
+        Assert.Equal(0, _store.Count);
+    }
+
+    [Fact]
+    public void Put_of_a_seventeenth_device_is_refused_and_a_known_one_still_renews()
+    {
+        for (byte device = 1; device <= RecordStore.MaxDevicesOfTarget; device++)
+        {
+            Assert.Equal(PutOutcome.Stored, Put(new Owners(1, device).Sign(1, "a")));
+        }
+
+        Assert.Equal(PutOutcome.Full, Put(new Owners(1, 99).Sign(1, "a")));
+        Assert.Equal(PutOutcome.Stored, Put(new Owners(1, 3).Sign(2, "b")));
+    }
+
+    [Fact]
+    public void Put_of_any_number_of_strangers_from_one_source_does_not_grow_the_store_beyond_its_quota()
+    {
+        for (int i = 0; i < RecordStore.MaxRecordsOfSource + 200; i++)
+        {
+            _ = Put(ImmutableRecord.Create(BitConverter.GetBytes(i)));
+        }
+
+        Assert.Equal(RecordStore.MaxRecordsOfSource, _store.Count);
+        _store.Expire(DhtNetwork.Epoch + TimeSpan.FromHours(3));
+        Assert.Equal((0, 0), (_store.Count, _store.TotalBytes));
+    }
+
+    private static void Feed(ReadOnlySpan<byte> bytes)
+    {
+        DhtTargets.Record(bytes);
+        DhtTargets.ContactItem(bytes);
+        DhtTargets.Question(bytes);
+        DhtTargets.Answer(bytes);
+        DhtTargets.Bodies(bytes);
+    }
+
+    private PutOutcome Put(DhtRecord record) => _store.Put(Instant.Zero, DhtNetwork.Epoch, record, record.Target, Source, null);
+}
