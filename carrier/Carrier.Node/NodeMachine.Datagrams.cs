@@ -139,6 +139,7 @@ public sealed partial class NodeMachine
     /// <summary>Lets the machines hand each other what the last batch or timeout brought, until nothing moves.</summary>
     private void Settle(Instant now)
     {
+        _sessions.Settle(now);
         while (_rpc.TryEffect(out RpcEffect effect))
         {
             Settle(now, effect);
