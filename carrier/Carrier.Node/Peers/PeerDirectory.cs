@@ -19,10 +19,14 @@ internal sealed class PeerDirectory(
     private readonly Queue<NodeEffect> _effects = new();
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
+    private Instant _offerHomesAt;
     private bool _recordNamesHome;
 
     /// <summary>How long changes are gathered before the record is published again.</summary>
     public static TimeSpan Gathering => TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How often the table's nodes are offered as homes while there are too few: this is asked after every batch.</summary>
+    public static TimeSpan OfferInterval => TimeSpan.FromSeconds(1);
 
     /// <summary>How long the first record waits for a home to name: without one nobody behind a NAT is reached.</summary>
     public static TimeSpan WaitForHome => TimeSpan.FromSeconds(3);
@@ -115,7 +119,7 @@ internal sealed class PeerDirectory(
             }
         }
 
-        if (HasJoined && homes is { WantsCandidates: true })
+        if (HasJoined && now >= _offerHomesAt && homes is { WantsCandidates: true })
         {
             OfferHomes(now);
         }
@@ -212,6 +216,7 @@ internal sealed class PeerDirectory(
             return;
         }
 
+        _offerHomesAt = now + OfferInterval;
         foreach (Contact contact in dht.Table.Contacts())
         {
             homes.Offer(now, new HomeContact(contact.Key, contact.Endpoint), rtt: null);
