@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Carrier.Agent.State;
 
 namespace Carrier.Agent.Commands;
@@ -9,7 +10,8 @@ internal static class CarrierCommand
     /// <summary>What Ctrl-C and SIGTERM grant a command to clean up, before the process ends anyway.</summary>
     private static readonly TimeSpan DrainFor = TimeSpan.FromSeconds(10);
 
-    public static RootCommand Build() => new(
+    public static Command Build() => new(
+        "carrier",
         """
         Reach any device by its TrustID.
 
@@ -17,6 +19,8 @@ internal static class CarrierCommand
         5 peer refused, 6 interrupted (run it again to go on), 130 stopped by Ctrl-C.
         """)
     {
+        new HelpOption(),
+        new VersionOption(),
         GlobalOptions.Home,
         GlobalOptions.Json,
         GlobalOptions.Seed,
