@@ -35,6 +35,9 @@ public sealed partial class CarrierNode
     /// <summary>The network thread's own bytes allocated so far.</summary>
     internal Task<long> ThreadAllocatedBytesAsync() => _thread.AskAsync(_ => GC.GetAllocatedBytesForCurrentThread());
 
+    /// <summary>Dials and lookups the application waits for.</summary>
+    internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
+
     void INodeEvents.OnReady()
     {
         NodeLog.Ready(_logger);

@@ -10,6 +10,9 @@ namespace Carrier.Node.Sessions;
 /// </remarks>
 internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters drops)
 {
+    /// <summary>The resolution of timers (RFC 9002 §6.1.2).</summary>
+    private static readonly TimeSpan Granularity = TimeSpan.FromMilliseconds(1);
+
     private readonly Dictionary<ConnectionId, NodeSession> _byId = [];
     private readonly DeadlineHeap<NodeSession> _deadlines = new();
     private readonly Queue<NodeSession> _sending = new();
@@ -96,12 +99,14 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
     }
 
+    /// <summary>Wakes every session that is due, once: much of what a deadline asks for is only done by sending, which sets the next one.</summary>
     public void HandleTimeout(Instant now)
     {
         while (_deadlines.TryPopDue(now, out NodeSession session))
         {
             session.Machine.HandleTimeout(now);
-            Touch(now, session);
+            DrainEffects(now, session);
+            Enqueue(session);
         }
     }
 
@@ -127,12 +132,16 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                 continue;
             }
 
-            _deadlines.Set(session, session.Machine.NextDeadline);
             if (sent)
             {
+                _deadlines.Set(session, session.Machine.NextDeadline);
                 Enqueue(session);
                 return true;
             }
+
+            // A session that is due and yet may not send, as an unconfirmed one, is not to be woken again at once.
+            Instant next = session.Machine.NextDeadline;
+            _deadlines.Set(session, next > now ? next : now + Granularity);
         }
 
         transmit = default;

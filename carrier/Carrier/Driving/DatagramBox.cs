@@ -9,7 +9,7 @@ internal sealed class DatagramBox
     private const int CapacityBytes = 256 << 10;
 
     private readonly Lock _lock = new();
-    private readonly DatagramQueue _queue = new(CapacityBytes);
+    private readonly DatagramRing _queue = new(CapacityBytes);
 
     public bool TryPut(ReadOnlySpan<byte> datagram)
     {
