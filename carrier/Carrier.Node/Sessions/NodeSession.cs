@@ -1,4 +1,3 @@
-using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
 
@@ -36,6 +35,8 @@ public sealed class NodeSession : Deadlined
     public object? Owner { get; set; }
 
     internal bool IsQueuedToSend { get; set; }
+
+    internal bool IsHeard { get; set; }
 
     internal bool IsRemoved { get; set; }
 
