@@ -1,6 +1,5 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
-using Carrier.Core.Session;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
 using Carrier.Node.Sessions;
