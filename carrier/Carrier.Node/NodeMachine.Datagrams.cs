@@ -162,6 +162,7 @@ public sealed partial class NodeMachine
         if (_addresses.TakeChanged())
         {
             _directory.RecordChanged(now);
+            Advertise(now);
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
@@ -170,6 +171,17 @@ public sealed partial class NodeMachine
         {
             _isReady = true;
             _effects.Enqueue(new NodeEffect(NodeEffectKind.Ready));
+        }
+    }
+
+    // Live sessions hear of new addresses too: what was behind a relay may now be met directly.
+    private void Advertise(Instant now)
+    {
+        Endpoint[] candidates = [.. _addresses.Candidates.Select(candidate => candidate.Endpoint)];
+        foreach (NodeSession session in _sessions.All.ToArray())
+        {
+            session.Machine.Advertise(candidates);
+            _sessions.Touch(now, session);
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Carrier.Core;
 using Carrier.Core.Crypto;
-using Carrier.Core.Identity;
 using Carrier.Core.Session;
 using Carrier.Core.Wire;
 using Carrier.Dht;

@@ -1,4 +1,3 @@
-using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
 
