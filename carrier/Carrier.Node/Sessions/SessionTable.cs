@@ -198,7 +198,10 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     _ = _byId.Remove(effect.Id);
                     _ = session.LocalIds.Remove(effect.Id);
                     break;
+                case SessionEffectKind.Closed when session.IsClosedTold:
+                    break;
                 default:
+                    session.IsClosedTold |= effect.Kind == SessionEffectKind.Closed;
                     _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
                     break;
             }
