@@ -70,6 +70,7 @@ public sealed partial class CarrierNode
             Seeds = seeds,
             Serve = options.Serve,
             Advertise = advertised,
+            Relay = options.Relay,
             DialTimeout = options.DialTimeout,
             Ciphers = options.ForcedCipher is { } cipher ? [cipher] : defaults.Ciphers,
             Dht = defaults.Dht with

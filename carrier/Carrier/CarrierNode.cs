@@ -153,6 +153,14 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     public Task<IReadOnlyList<PeerStatus>> GetPeersAsync(CancellationToken cancellationToken = default) =>
         _thread.AskAsync<IReadOnlyList<PeerStatus>>(_ => [.. _thread.Sessions.Select(Describe)]).WaitAsync(cancellationToken);
 
+    /// <summary>Begins the end of a serving node: it takes no device and opens no relay channel any more, so that those who ask go elsewhere, and goes on relaying.</summary>
+    public Task DrainAsync(CancellationToken cancellationToken = default) =>
+        _thread.AskAsync(_ =>
+        {
+            _thread.Machine.Drain();
+            return true;
+        }).WaitAsync(cancellationToken);
+
     /// <summary>Says goodbye to peers and homes, ends sessions and handlers, keeps the state. Any number of times.</summary>
     public ValueTask DisposeAsync()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Net;
+using Carrier.Node.Relay;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -23,6 +24,9 @@ public sealed record CarrierNodeOptions
 
     /// <summary>Where others reach a serving node. Null is the bound address, where that is one.</summary>
     public Endpoint? Advertise { get; init; }
+
+    /// <summary>How much a serving node relays for others.</summary>
+    public RelayBudgets Relay { get; init; } = new();
 
     /// <summary>A folder for the routing table, records and devices met; made if missing. Null keeps nothing over a restart.</summary>
     public string? StateDirectory { get; init; }

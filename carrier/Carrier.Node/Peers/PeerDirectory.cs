@@ -19,17 +19,17 @@ internal sealed class PeerDirectory(
     private readonly Queue<NodeEffect> _effects = new();
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
-    private Instant _offerHomesAt;
+    private Instant _offerAgainAt;
     private bool _recordNamesHome;
 
     /// <summary>How long changes are gathered before the record is published again.</summary>
     public static TimeSpan Gathering => TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How often the table's nodes are offered as homes while there are too few: this is asked after every batch.</summary>
-    public static TimeSpan OfferInterval => TimeSpan.FromSeconds(1);
-
     /// <summary>How long the first record waits for a home to name: without one nobody behind a NAT is reached.</summary>
     public static TimeSpan WaitForHome => TimeSpan.FromSeconds(3);
+
+    /// <summary>How often the routing table is looked through for homes while some are missing.</summary>
+    public static TimeSpan OfferInterval => TimeSpan.FromSeconds(1);
 
     /// <summary>How long a search waits for the first node to answer, when the node has just started.</summary>
     public static TimeSpan WaitForNetwork => TimeSpan.FromSeconds(3);
@@ -119,7 +119,7 @@ internal sealed class PeerDirectory(
             }
         }
 
-        if (HasJoined && now >= _offerHomesAt && homes is { WantsCandidates: true })
+        if (HasJoined && homes is { WantsCandidates: true } && now >= _offerAgainAt)
         {
             OfferHomes(now);
         }
@@ -216,7 +216,7 @@ internal sealed class PeerDirectory(
             return;
         }
 
-        _offerHomesAt = now + OfferInterval;
+        _offerAgainAt = now + OfferInterval;
         foreach (Contact contact in dht.Table.Contacts())
         {
             homes.Offer(now, new HomeContact(contact.Key, contact.Endpoint), rtt: null);

@@ -17,7 +17,8 @@ public class ReferenceTests
         ["Carrier.Simulation"] = ["Carrier.Node"],
         ["Carrier.Benchmarks"] = ["Carrier"],
         ["Carrier.Lab"] = [],
-        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Seed", "Carrier.Simulation"],
+        ["Carrier.Fuzz"] = ["Carrier.Agent"],
+        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
     };
 
     [Fact]
