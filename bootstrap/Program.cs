@@ -1,1 +1,1 @@
-Console.WriteLine("seed");
+return await Carrier.Seed.SeedCommand.RunAsync(args).ConfigureAwait(false);

@@ -1,1 +1,3 @@
-Console.WriteLine("agent");
+using Carrier.Agent.Commands;
+
+return await CarrierCommand.RunAsync(args).ConfigureAwait(false);

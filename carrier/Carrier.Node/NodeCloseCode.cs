@@ -8,4 +8,7 @@ public static class NodeCloseCode
 
     /// <summary>The node stops.</summary>
     public const ulong NodeStopped = (1UL << 32) + 2;
+
+    /// <summary>The application that answered failed.</summary>
+    public const ulong HandlerFailed = (1UL << 32) + 3;
 }

@@ -139,6 +139,7 @@ public sealed partial class NodeMachine
     /// <summary>Lets the machines hand each other what the last batch or timeout brought, until nothing moves.</summary>
     private void Settle(Instant now)
     {
+        _sessions.Settle(now);
         while (_rpc.TryEffect(out RpcEffect effect))
         {
             Settle(now, effect);
@@ -161,6 +162,7 @@ public sealed partial class NodeMachine
         if (_addresses.TakeChanged())
         {
             _directory.RecordChanged(now);
+            Advertise(now);
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
@@ -169,6 +171,17 @@ public sealed partial class NodeMachine
         {
             _isReady = true;
             _effects.Enqueue(new NodeEffect(NodeEffectKind.Ready));
+        }
+    }
+
+    // Live sessions hear of new addresses too: what was behind a relay may now be met directly.
+    private void Advertise(Instant now)
+    {
+        Endpoint[] candidates = [.. _addresses.Candidates.Select(candidate => candidate.Endpoint)];
+        foreach (NodeSession session in _sessions.All.ToArray())
+        {
+            session.Machine.Advertise(candidates);
+            _sessions.Touch(now, session);
         }
     }
 

@@ -80,10 +80,13 @@ public sealed partial class NodeMachine
         }
     }
 
+    /// <summary>Takes no device and opens no relay channel for others from now on; what there is goes on.</summary>
+    public void Drain() => _services?.IsDraining = true;
+
     /// <summary>Begins to leave: no new registrations, homes are told, sessions are closed. Drive on for a moment so that it is sent.</summary>
     public void Leave(Instant now)
     {
-        _services?.IsDraining = true;
+        Drain();
         _homes?.Leave(now);
         foreach (NodeSession session in _sessions.All.ToArray())
         {

@@ -15,7 +15,7 @@ internal sealed record BenchOptions
             Prints "READY ARG" and serves until it is killed; with --ends-with-input, until its input closes.
         carrier-bench peer client ARG BYTES PINGS HANDSHAKES [--transport T] [--cipher C] [--no-gso] [--details]
             Measures against that server; one line of JSON. --details adds allocations and collections.
-        T is sslstream. Sizes are in bytes.
+        T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
     public string Command { get; private init; } = "";
@@ -23,7 +23,7 @@ internal sealed record BenchOptions
     /// <summary>What follows the command and is no option: of <c>peer client</c>, ARG first.</summary>
     public IReadOnlyList<string> Arguments { get; private init; } = [];
 
-    public string Transport { get; private init; } = "sslstream";
+    public string Transport { get; private init; } = "carrier";
 
     public string? Cipher { get; private init; }
 

@@ -17,6 +17,7 @@ public sealed class SessionMachine : IDisposable
     private readonly PacketReceiver _receiver;
     private readonly PacketSender _sender;
     private readonly EffectQueue _effects;
+    private (ulong Code, string Reason)? _closeWhenDelivered;
 
     public SessionMachine(in SessionSetup setup, Instant now)
     {
@@ -202,11 +203,11 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
-    /// <summary>Moves bytes out of a stream, in order; returns how many. <paramref name="finished"/> when no more will ever come: all was read, or the
-    /// stream was reset or is not known.</summary>
+    /// <summary>Moves bytes out of a stream, in order; returns how many. <paramref name="finished"/> when all up to the peer's fin was read, and never
+    /// for a stream that was reset or is not known: a stream cut off must not look complete.</summary>
     public int Read(Instant now, StreamId id, Span<byte> destination, out bool finished)
     {
-        finished = true;
+        finished = false;
         if (!_parts.Streams.TryGet(id.Value, out StreamState stream) || stream.Receive is null)
         {
             return 0;
@@ -214,7 +215,7 @@ public sealed class SessionMachine : IDisposable
 
         int read = stream.Receive.Read(destination);
         _parts.StreamReceiver.OnRead(stream, read, now, _parts.Loss.Rtt.Smoothed);
-        finished = stream.ReceiveDone;
+        finished = stream.ReceiveDone && stream.PeerResetCode is null;
         return read;
     }
 
@@ -285,6 +286,13 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Close"/>, but not before the peer has acknowledged what streams that are finished hold. The caller bounds the wait.</summary>
+    public void CloseWhenDelivered(Instant now, ulong code, string reason)
+    {
+        _closeWhenDelivered ??= (code, reason);
+        CloseIfDelivered(now);
+    }
+
     /// <summary>Lets go of everything without a word to the peer.</summary>
     public void Dispose()
     {
@@ -294,8 +302,17 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    private void CloseIfDelivered(Instant now)
+    {
+        if (_closeWhenDelivered is { } close && _parts.Close.IsLive && !_parts.Streams.HasUndelivered)
+        {
+            Close(now, close.Code, close.Reason);
+        }
+    }
+
     private void AfterMove(Instant now)
     {
+        CloseIfDelivered(now);
         if (!_parts.Paths.HasMoved)
         {
             return;

@@ -23,8 +23,8 @@ internal sealed class SessionParts
             Local.SessionWindowBytes, Math.Max(Local.SessionWindowBytes, Options.MaxSessionWindowBytes), Remote.SessionWindowBytes);
         Streams = new StreamTable(Options, Role, Local, Remote, setup.Pool, Flow);
         StreamReceiver = new StreamReceiver(Streams);
-        Outgoing = new DatagramQueue(Options.MaxDatagramQueueBytes);
-        Incoming = new DatagramQueue(Options.MaxDatagramQueueBytes);
+        Outgoing = new DatagramRing(Options.MaxDatagramQueueBytes);
+        Incoming = new DatagramRing(Options.MaxDatagramQueueBytes);
         Timers = new SessionTimers(this, now);
     }
 
@@ -57,10 +57,10 @@ internal sealed class SessionParts
     public StreamReceiver StreamReceiver { get; }
 
     /// <summary>Datagrams to send.</summary>
-    public DatagramQueue Outgoing { get; }
+    public DatagramRing Outgoing { get; }
 
     /// <summary>Datagrams to be read.</summary>
-    public DatagramQueue Incoming { get; }
+    public DatagramRing Incoming { get; }
 
     public CloseState Close { get; } = new();
 

@@ -18,6 +18,7 @@ internal sealed class PeerDirectory(
     private readonly Queue<NodeEffect> _effects = new();
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
+    private Instant _offerAgainAt;
     private bool _recordNamesHome;
 
     /// <summary>How long changes are gathered before the record is published again.</summary>
@@ -25,6 +26,9 @@ internal sealed class PeerDirectory(
 
     /// <summary>How long the first record waits for a home to name: without one nobody behind a NAT is reached.</summary>
     public static TimeSpan WaitForHome => TimeSpan.FromSeconds(3);
+
+    /// <summary>How often the routing table is looked through for homes while some are missing.</summary>
+    public static TimeSpan OfferInterval => TimeSpan.FromSeconds(1);
 
     public Instant NextDeadline => _publishAt;
 
@@ -95,7 +99,7 @@ internal sealed class PeerDirectory(
             }
         }
 
-        if (HasJoined && homes is { WantsCandidates: true })
+        if (HasJoined && homes is { WantsCandidates: true } && now >= _offerAgainAt)
         {
             OfferHomes(now);
         }
@@ -171,6 +175,7 @@ internal sealed class PeerDirectory(
             return;
         }
 
+        _offerAgainAt = now + OfferInterval;
         foreach (Contact contact in dht.Table.Contacts())
         {
             homes.Offer(now, new HomeContact(contact.Key, contact.Endpoint), rtt: null);

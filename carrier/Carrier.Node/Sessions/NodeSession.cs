@@ -36,6 +36,8 @@ public sealed class NodeSession : Deadlined
 
     internal bool IsQueuedToSend { get; set; }
 
+    internal bool IsHeard { get; set; }
+
     internal bool IsRemoved { get; set; }
 
     internal List<ConnectionId> LocalIds { get; } = [];

@@ -10,11 +10,15 @@ namespace Carrier.Node.Sessions;
 /// </remarks>
 internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters drops)
 {
+    /// <summary>The resolution of timers (RFC 9002 §6.1.2).</summary>
+    private static readonly TimeSpan Granularity = TimeSpan.FromMilliseconds(1);
+
     private readonly Dictionary<ConnectionId, NodeSession> _byId = [];
     private readonly DeadlineHeap<NodeSession> _deadlines = new();
     private readonly Queue<NodeSession> _sending = new();
     private readonly Queue<NodeEffect> _effects = new();
     private readonly HashSet<NodeSession> _all = [];
+    private readonly List<NodeSession> _heard = [];
     private ulong _nextId = 1;
 
     public IReadOnlyCollection<NodeSession> All => _all;
@@ -49,8 +53,25 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
 
         session.Machine.Handle(now, path, packet);
-        Enqueue(session);
+        if (!session.IsHeard)
+        {
+            session.IsHeard = true;
+            _heard.Add(session);
+        }
+
         return true;
+    }
+
+    /// <summary>Follows up on the sessions a batch had packets for, once each.</summary>
+    public void Settle(Instant now)
+    {
+        foreach (NodeSession session in _heard)
+        {
+            session.IsHeard = false;
+            Touch(now, session);
+        }
+
+        _heard.Clear();
     }
 
     /// <summary>Writes the reset that answers a packet to an unknown connection id; 0 when the packet was too short to be answered.</summary>
@@ -78,12 +99,14 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
     }
 
+    /// <summary>Wakes every session that is due, once: much of what a deadline asks for is only done by sending, which sets the next one.</summary>
     public void HandleTimeout(Instant now)
     {
         while (_deadlines.TryPopDue(now, out NodeSession session))
         {
             session.Machine.HandleTimeout(now);
-            Touch(now, session);
+            DrainEffects(now, session);
+            Enqueue(session);
         }
     }
 
@@ -109,12 +132,16 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                 continue;
             }
 
-            _deadlines.Set(session, session.Machine.NextDeadline);
             if (sent)
             {
+                _deadlines.Set(session, session.Machine.NextDeadline);
                 Enqueue(session);
                 return true;
             }
+
+            // A session that is due and yet may not send, as an unconfirmed one, is not to be woken again at once.
+            Instant next = session.Machine.NextDeadline;
+            _deadlines.Set(session, next > now ? next : now + Granularity);
         }
 
         transmit = default;
@@ -175,6 +202,11 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
                     break;
             }
+        }
+
+        if (session.Machine.State == SessionState.Closed)
+        {
+            Remove(session);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace Carrier.Net;
 internal abstract partial class NetworkThread : IAsyncDisposable
 {
     /// <summary>Batches received, and batches sent, before the other direction gets its turn: at most 1 MB each.</summary>
-    private const int MaxBatchesPerTurn = 16;
+    protected internal const int MaxBatchesPerTurn = 16;
 
     private const int Awake = 0;
     private const int Asleep = 1;
@@ -87,6 +87,11 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     /// <summary>Takes what the machine wants done or told, after it took input and again after it transmitted.</summary>
     /// <returns>True when that changed the machine, so that it may have more to send or another deadline.</returns>
     protected abstract bool DrainEffects(Instant now);
+
+    /// <summary>Called when the thread has done its last turn and posted work is abandoned, by whichever thread ends it.</summary>
+    protected virtual void OnStopped()
+    {
+    }
 
     private void Run()
     {
@@ -231,6 +236,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     private void Close(Exception? fault)
     {
         _work.Close();
+        OnStopped();
         _sockets.Dispose();
         _waiter.Dispose();
         _stopped.TrySetResult(fault);

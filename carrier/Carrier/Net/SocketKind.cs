@@ -1,7 +1,7 @@
 namespace Carrier.Net;
 
 /// <summary>How datagrams cross into the kernel, fastest first. A socket falls back to the next kind when the kernel refuses one.</summary>
-internal enum SocketKind
+public enum SocketKind
 {
     /// <summary>Linux: one call moves up to 64 KB, segmented and coalesced by the kernel (UDP_SEGMENT, UDP_GRO).</summary>
     Gso,

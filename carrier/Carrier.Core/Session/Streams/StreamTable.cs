@@ -32,6 +32,23 @@ internal sealed class StreamTable(
     /// <summary>Some stream has bytes its own limit and the session's allow; held streams wait for MAX_DATA.</summary>
     public bool HasSendable => _sendable.Count > 0;
 
+    /// <summary>Some finished stream has bytes or a fin the peer has not acknowledged.</summary>
+    public bool HasUndelivered
+    {
+        get
+        {
+            foreach (StreamState stream in _live.Values)
+            {
+                if (stream is { Send: { Finished: true, AllAcknowledged: false }, ResetCode: null })
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     public ref StreamCounts Counts(bool bidirectional) => ref bidirectional ? ref _bidirectional : ref _unidirectional;
 
     /// <summary>Opens our next stream of the kind; false while the peer's limit is reached.</summary>

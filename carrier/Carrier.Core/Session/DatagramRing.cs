@@ -2,7 +2,7 @@ namespace Carrier.Core.Session;
 
 /// <summary>Whole datagrams in order, in one ring of bytes: unreliable both ways, so a full queue drops the oldest when receiving and
 /// refuses the newest when sending. Allocates its ring on first use and never again.</summary>
-internal sealed class DatagramQueue(int capacityBytes)
+public sealed class DatagramRing(int capacityBytes)
 {
     private const int LengthBytes = sizeof(ushort);
 

@@ -1,0 +1,146 @@
+using System.CommandLine;
+using Carrier.Agent.Control;
+using Carrier.Agent.Network;
+using Carrier.Agent.Service;
+using Carrier.Agent.State;
+using Carrier.Core.Identity;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Carrier.Agent.Commands;
+
+/// <summary>What a command runs with: its home, how it talks to the user, and how it gets hold of an agent.</summary>
+internal sealed class CommandContext
+{
+    private readonly string[] _seeds;
+    private readonly bool _verbose;
+
+    private CommandContext(ParseResult parsed)
+    {
+        Home = AgentHome.At(parsed.GetValue(GlobalOptions.Home));
+        _seeds = parsed.GetValue(GlobalOptions.Seed) ?? [];
+        _verbose = parsed.GetValue(GlobalOptions.Verbose);
+        Presenter = parsed.GetValue(GlobalOptions.Json) ? new JsonPresenter(Console.Out) : TextPresenter.OnConsole();
+    }
+
+    public AgentHome Home { get; }
+
+    public IPresenter Presenter { get; }
+
+    public IdentityStore Identity => new(Home, SystemRandom.Instance, TimeProvider.System);
+
+    /// <summary>Wraps a command: whatever ends it becomes an exit code and, unless it is 0, a sentence for the user.</summary>
+    public static Func<ParseResult, CancellationToken, Task<int>> Action(Func<CommandContext, ParseResult, CancellationToken, Task> body) =>
+        async (parsed, cancellationToken) =>
+        {
+            var context = new CommandContext(parsed);
+            EndReply end;
+            try
+            {
+                await body(context, parsed, cancellationToken).ConfigureAwait(false);
+                return (int)ExitCode.Ok;
+            }
+            catch (AgentException e)
+            {
+                end = new EndReply(e.ExitCode, e.Message);
+            }
+            catch (NetworkException e)
+            {
+                end = new EndReply(ExitCode.Failure, e.Message);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                end = new EndReply(ExitCode.Cancelled, "Stopped.");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                end = new EndReply(ExitCode.Failure, e.Message);
+            }
+
+            context.Presenter.End(end);
+            return (int)end.ExitCode;
+        };
+
+    /// <summary>Runs a request on the agent of this home; without one, on a node that lives as long as the command.</summary>
+    public async Task RunAsync(ControlRequest request, CancellationToken cancellationToken)
+    {
+        if (await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        AgentRuntime runtime = await StartAgentAsync(null, cancellationToken).ConfigureAwait(false);
+        await using (runtime.ConfigureAwait(false))
+        {
+            await runtime.Network.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
+            await runtime.Service.RunAsync(request, Presenter, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Runs a request that has no meaning without a running agent.</summary>
+    public async Task RunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
+    {
+        if (!await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        {
+            throw new AgentException(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
+        }
+    }
+
+    /// <summary>Opens the keys and starts a node of this home.</summary>
+    public Task<AgentRuntime> StartAgentAsync(string? listen, CancellationToken cancellationToken)
+    {
+        // A logging framework is a quarter of the start: only for who asked.
+        ILoggerFactory loggers = _verbose ? ConsoleLog.Create() : NullLoggerFactory.Instance;
+        AgentConfig config = AgentConfig.Load(Home);
+        IReadOnlyList<string> seeds = _seeds.Length > 0 ? _seeds : config.Seeds;
+        return AgentRuntime.StartAsync(
+            Home,
+            cancel =>
+            {
+                KeystoreContents keys = OpenKeys();
+                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, Home.NodeState, loggers), cancel);
+            },
+            loggers.CreateLogger("Carrier.Agent"),
+            cancellationToken);
+    }
+
+    /// <summary>Reads a TrustID from the command line, and says once if its capitals are no checksum.</summary>
+    public TrustId ReadTrustId(string text)
+    {
+        TrustIdParse parse = TrustId.Parse(text, out TrustId id);
+        if (parse == TrustIdParse.Invalid)
+        {
+            throw new AgentException(
+                ExitCode.Usage, "That is no TrustID: give 0x and forty hex digits, or an address that begins with E. carrier id shows yours.");
+        }
+
+        if (parse == TrustIdParse.ChecksumMismatch)
+        {
+            Presenter.Warn($"The capitals of that TrustID are no valid checksum; going on with {id}. Compare it digit by digit if in doubt.");
+        }
+
+        return id;
+    }
+
+    private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
+    {
+        ControlClient? daemon = await ControlClient.TryConnectAsync(Home, cancellationToken).ConfigureAwait(false);
+        if (daemon is null)
+        {
+            return false;
+        }
+
+        await using (daemon.ConfigureAwait(false))
+        {
+            await daemon.RunAsync(request, Presenter, cancellationToken).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    private KeystoreContents OpenKeys()
+    {
+        IdentityStore store = Identity;
+        return store.Open(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+    }
+}

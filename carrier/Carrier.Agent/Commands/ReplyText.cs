@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using Carrier.Agent.Control;
+using Carrier.Agent.Network;
+
+namespace Carrier.Agent.Commands;
+
+/// <summary>Replies as people read them. Whatever a peer had a hand in goes through <see cref="SafeText"/>.</summary>
+internal static class ReplyText
+{
+    private static readonly string[] Units = ["bytes", "KB", "MB", "GB", "TB"];
+
+    public static string Of(ControlReply reply) => reply switch
+    {
+        NoteReply note => SafeText.Of(note.Message),
+        ReadyReply ready => $"READY {ready.TrustId}",
+        IdentityReply identity => Of(identity),
+        StatusReply status => Of(status.Status),
+        PeerReply { Peer: var peer } => Invariant(
+            $"{peer.TrustId}  {SafeText.Of(peer.Protocol)}  {Of(peer.Path)}  in {Size(peer.BytesIn)}  out {Size(peer.BytesOut)}"),
+        DeviceReply { Device: var device } => Of(device),
+        PingReply ping => Invariant($"{ping.Sequence}: {ping.RttMs:0.0} ms, {ping.Path} by {ping.Address} (dialled in {ping.DialMs:0} ms)"),
+        PingSummaryReply sum => Invariant(
+            $"{sum.Received} of {sum.Sent} answered; round trip {sum.MinMs:0.0} / {sum.AverageMs:0.0} / {sum.MaxMs:0.0} ms (least, mean, most)"),
+        SentReply sent => Of(sent),
+        AskReply ask => Invariant(
+            $"{ask.Peer} wants to send '{SafeText.Of(ask.Name)}' ({ask.Files} files, {(ask.Bytes is { } bytes ? Size(bytes) : "size unknown")})."),
+        ReceivedReply received => Of(received),
+        DemoReply demo => Of(demo),
+        EndReply end => SafeText.Of(end.Message ?? string.Empty),
+        _ => string.Empty,
+    };
+
+    public static string Size(long bytes)
+    {
+        double size = bytes;
+        int unit = 0;
+        for (; size >= 1000 && unit < Units.Length - 1; unit++)
+        {
+            size /= 1000;
+        }
+
+        return unit == 0 ? Invariant($"{bytes} bytes") : Invariant($"{size:0.0} {Units[unit]}");
+    }
+
+    private static string Of(IdentityReply identity)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(Invariant($"TrustID  {identity.TrustId}"));
+        text.AppendLine(Invariant($"ELA      {identity.Address}"));
+        text.Append(Invariant($"home     {identity.Home}"));
+        if (identity.Mnemonic is not null)
+        {
+            text.AppendLine().AppendLine();
+            text.AppendLine("These words are your identity and your wallet. Write them down; they are shown this once:");
+            text.AppendLine().Append("    ").AppendLine(identity.Mnemonic).AppendLine();
+            text.Append("Next: carrier up --seed key@host:port");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Of(StatusReport status)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(Invariant($"TrustID   {status.TrustId}"));
+        text.AppendLine(Invariant($"state     {(status.Ready ? "ready" : "joining")}, {status.Role}"));
+        text.AppendLine(Invariant($"bound     {string.Join(", ", status.LocalEndpoints)}"));
+        text.AppendLine(Invariant($"seen as   {string.Join(", ", status.ReflexiveEndpoints)} ({status.NatMapping})"));
+        text.AppendLine(Invariant($"homes     {string.Join(", ", status.Homes)}"));
+        text.Append(Invariant($"contacts  {status.TableSize}, sessions {status.Sessions}, dropped {status.Drops}"));
+        return text.ToString();
+    }
+
+    private static string Of(DeviceReport device) => Invariant(
+        $"device {device.Device}  serial {device.Serial}  addresses {string.Join(", ", device.Candidates)}  homes {string.Join(", ", device.Homes)}")
+        + (device.Expires is { } expires ? Invariant($"  until {expires:u}") : string.Empty);
+
+    private static string Of(PathReport path) => Invariant($"{path.Kind} {path.Address} {path.RttMs:0.0} ms");
+
+    private static string Of(SentReply sent)
+    {
+        string resumed = sent.ResumedBytes > 0 ? Invariant($", {Size(sent.ResumedBytes)} of it were there already") : string.Empty;
+        return Invariant($"sent {Size(sent.Bytes)}{resumed}, {sent.MBps:0.0} MB/s, {sent.Path} by {sent.Address}; verified, SHA-256 {sent.Sha256}");
+    }
+
+    private static string Of(ReceivedReply received) => received.Path is not null
+        ? Invariant($"received {SafeText.Of(received.Path)} from {received.Peer}")
+        : Invariant($"not received from {received.Peer}: {SafeText.Of(received.Name ?? "an offer")} ({received.Failure})")
+            + (received.Failure == "NotAllowed" ? Invariant($". To accept: carrier allow {received.Peer}") : string.Empty);
+
+    private static string Of(DemoReply demo)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(Invariant($"{demo.Sender} sent {Size(demo.Bytes)} to {demo.Receiver}"));
+        text.AppendLine(Invariant($"path    {demo.Path} by {demo.Address}"));
+        text.AppendLine(Invariant($"rate    {demo.MBps:0.0} MB/s, encrypted, written to disk and verified"));
+        text.AppendLine(Invariant($"SHA-256 {demo.Sha256} {(demo.Sha256Equal ? "equal on both sides" : "DIFFERS")}"));
+        text.Append(Invariant($"total   {demo.TotalSeconds:0.0} s"));
+        return text.ToString();
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Carrier.Agent.Control;
+using Carrier.Agent.Service;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Carrier.Agent.Commands;
+
+/// <summary><c>carrier up</c>: runs the agent until it is stopped.</summary>
+internal static class UpCommand
+{
+    private static readonly TimeSpan SlowStart = TimeSpan.FromSeconds(15);
+
+    private static readonly Option<string?> Listen = new("--listen") { Description = "Bind this address. Default: any address, a free port.", HelpName = "ip:port" };
+
+    public static Command Build()
+    {
+        var command = new Command("up", "Run the agent in the foreground; prints READY and the TrustID once it can be reached.")
+        {
+            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen,
+        };
+        command.SetAction(CommandContext.Action(RunAsync));
+        return command;
+    }
+
+    private static async Task RunAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        ReceiveRequest attendance = ReceiveOptions.Read(context, parsed, once: false, asks: false);
+        AgentRuntime runtime = await context.StartAgentAsync(parsed.GetValue(Listen), cancellationToken).ConfigureAwait(false);
+        await using (runtime.ConfigureAwait(false))
+        {
+            ControlServer server = ControlServer.Start(context.Home, runtime.Service, NullLogger.Instance);
+            await using (server.ConfigureAwait(false))
+            {
+                var quiet = new QuietPresenter(context.Presenter);
+                Task attending = runtime.Service.RunAsync(attendance, quiet, cancellationToken);
+                await WaitUntilReadyAsync(context, runtime, cancellationToken).ConfigureAwait(false);
+                Network.StatusReport status = await runtime.Network.GetStatusAsync(cancellationToken).ConfigureAwait(false);
+                TimeSpan start = DateTime.UtcNow - Process.GetCurrentProcess().StartTime.ToUniversalTime();
+                context.Presenter.Say(new ReadyReply(status.TrustId, status.LocalEndpoints, Math.Round(start.TotalMilliseconds)));
+                try
+                {
+                    await attending.ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                {
+                    // Being stopped is how this command ends well.
+                }
+            }
+        }
+    }
+
+    private static async Task WaitUntilReadyAsync(CommandContext context, AgentRuntime runtime, CancellationToken cancellationToken)
+    {
+        Task ready = runtime.Network.WaitUntilReadyAsync(cancellationToken);
+        if (await Task.WhenAny(ready, Task.Delay(SlowStart, cancellationToken)).ConfigureAwait(false) != ready)
+        {
+            context.Presenter.Warn("no seed has answered yet; still trying. Check --seed key@host:port and that UDP may leave this machine.");
+        }
+
+        await ready.ConfigureAwait(false);
+    }
+
+    /// <summary>A daemon says what arrived, and does not fill its log with how far it is.</summary>
+    private sealed class QuietPresenter(IPresenter inner) : IConversation
+    {
+        public Stream Input => Stream.Null;
+
+        public ValueTask SayAsync(ControlReply reply, CancellationToken cancellationToken)
+        {
+            if (reply is not ProgressReply)
+            {
+                inner.Say(reply);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask<bool> AskAsync(AskReply question, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+    }
+}

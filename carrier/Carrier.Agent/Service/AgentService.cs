@@ -1,0 +1,64 @@
+using Carrier.Agent.Control;
+using Carrier.Agent.Network;
+using Carrier.Agent.State;
+using Carrier.Core.Identity;
+
+namespace Carrier.Agent.Service;
+
+/// <summary>Does what commands ask, with the node of this process.</summary>
+internal sealed class AgentService(INetwork network, Inbox inbox, TimeProvider time) : IAgent
+{
+    public async Task RunAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
+    {
+        try
+        {
+            switch (request)
+            {
+                case StatusRequest:
+                    StatusReport status = await network.GetStatusAsync(cancellationToken).ConfigureAwait(false);
+                    await conversation.SayAsync(new StatusReply(status), cancellationToken).ConfigureAwait(false);
+                    break;
+                case PeersRequest:
+                    foreach (PeerReport peer in await network.GetPeersAsync(cancellationToken).ConfigureAwait(false))
+                    {
+                        await conversation.SayAsync(new PeerReply(peer), cancellationToken).ConfigureAwait(false);
+                    }
+
+                    break;
+                case ResolveRequest resolve:
+                    foreach (DeviceReport device in await network.ResolveAsync(Peer(resolve.Peer), cancellationToken).ConfigureAwait(false))
+                    {
+                        await conversation.SayAsync(new DeviceReply(device), cancellationToken).ConfigureAwait(false);
+                    }
+
+                    break;
+                case PingRequest ping:
+                    await new Pinging(network, time).RunAsync(Peer(ping.Peer), ping.Count, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case SendRequest send:
+                    await new Sending(network, time).RunAsync(Peer(send.Peer), send, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case ReceiveRequest receive:
+                    await inbox.AttendAsync(receive, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                default:
+                    throw new AgentException(ExitCode.Failure, "The running agent does not know this command: is it an older version?");
+            }
+        }
+        catch (NetworkException e)
+        {
+            throw new AgentException(CodeOf(e.Failure), e.Message, e);
+        }
+    }
+
+    private static TrustId Peer(string text) => TrustId.TryParse(text, out TrustId id)
+        ? id
+        : throw new AgentException(ExitCode.Usage, "That is no TrustID: give 0x and forty hex digits, or an address that begins with E.");
+
+    private static ExitCode CodeOf(NetworkFailure failure) => failure switch
+    {
+        NetworkFailure.NotFound or NetworkFailure.Unreachable => ExitCode.Unreachable,
+        NetworkFailure.Refused => ExitCode.Refused,
+        _ => ExitCode.Interrupted,
+    };
+}

@@ -1,0 +1,190 @@
+using System.Net;
+using System.Net.Sockets;
+using Carrier.Core;
+using Carrier.Driving;
+using Carrier.Hosting;
+using Carrier.Net;
+using Carrier.Node;
+using Carrier.Node.Homes;
+
+namespace Carrier;
+
+/// <content>Start, upkeep and end of a node.</content>
+public sealed partial class CarrierNode
+{
+    /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
+    private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>How often clock, interfaces and figures are looked at.</summary>
+    private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the state is kept while the node runs.</summary>
+    private static readonly TimeSpan StateInterval = TimeSpan.FromMinutes(5);
+
+    /// <summary>What the wall clock may drift from the machine's before it is told anew.</summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
+
+    /// <summary>Everything received and not used, by reason.</summary>
+    internal DropCounters Drops => _thread.Machine.Drops;
+
+    internal SocketCounters Counters => _thread.Sockets.Counters;
+
+    /// <summary>The latest figures, at most an upkeep interval old.</summary>
+    internal NodeReport? LatestReport { get; private set; }
+
+    /// <summary>The network thread's own bytes allocated so far.</summary>
+    internal Task<long> ThreadAllocatedBytesAsync() => _thread.AskAsync(_ => GC.GetAllocatedBytesForCurrentThread());
+
+    /// <summary>Dials and lookups the application waits for.</summary>
+    internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
+
+    void INodeEvents.OnReady()
+    {
+        NodeLog.Ready(_logger);
+        _ = _ready.TrySetResult();
+    }
+
+    void INodeEvents.OnIncoming(Instant now, SessionDriver session) => _listeners.Begin(now, session);
+
+    void INodeEvents.OnStopped() => _ready.TrySetException(Failures.NodeStopped());
+
+    private static WallClock WallClockNow(Instant now) => new(now, new UnixTime(DateTimeOffset.UtcNow.ToUnixTimeSeconds()));
+
+    private static UdpBinding BindingOf(CarrierNodeOptions options)
+    {
+        UdpBinding binding = new() { ForcedKind = options.ForcedSocketKind };
+        return options.Listen switch
+        {
+            null => binding,
+            var any when any.Address.Equals(IPAddress.IPv6Any) => binding with { Port = (ushort)any.Port },
+            { AddressFamily: AddressFamily.InterNetwork } one => binding with { IPv4 = one.Address, IPv6 = null, Port = (ushort)one.Port },
+            var one => binding with { IPv4 = null, IPv6 = one.Address, Port = (ushort)one.Port },
+        };
+    }
+
+    private static NodeOptions MachineOptions(CarrierNodeOptions options, HomeContact[] seeds, Endpoint advertised, DatagramSockets sockets)
+    {
+        NodeOptions defaults = new();
+        return defaults with
+        {
+            Seeds = seeds,
+            Serve = options.Serve,
+            Advertise = advertised,
+            Relay = options.Relay,
+            DialTimeout = options.DialTimeout,
+            Ciphers = options.ForcedCipher is { } cipher ? [cipher] : defaults.Ciphers,
+            Dht = defaults.Dht with
+            {
+                ReachesIPv4 = sockets.IndexOf(AddressFamily.InterNetwork) >= 0,
+                ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
+            },
+
+            // Streams of the SDK go both ways.
+            Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },
+        };
+    }
+
+    private void Start()
+    {
+        _thread.Start();
+        NodeMetrics.Add(this);
+        _upkeep = RunUpkeepAsync(_stop.Token);
+        NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
+    }
+
+    private async Task RunUpkeepAsync(CancellationToken cancellationToken)
+    {
+        using PeriodicTimer timer = new(UpkeepInterval);
+        Instant keptAt = MonotonicClock.Now;
+        Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            {
+                Endpoint[] current = HostEndpoints.Of(_thread.Sockets);
+                bool isMoved = !current.AsSpan().SequenceEqual(hosts);
+                hosts = current;
+                LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null)).ConfigureAwait(false);
+                if (_state.IsKept && MonotonicClock.Now - keptAt >= StateInterval)
+                {
+                    keptAt = MonotonicClock.Now;
+                    _state.Write(await _thread.AskAsync(_thread.Machine.Snapshot).ConfigureAwait(false));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return; // the node is disposed
+        }
+        catch (CarrierException)
+        {
+            return; // the network thread failed and has said so
+        }
+    }
+
+    private NodeReport LookAround(Instant now, Endpoint[]? hosts)
+    {
+        WallClock clock = WallClockNow(now);
+        if ((clock.AtAnchor - _thread.Machine.Clock.At(now)).Duration() >= ClockTolerance)
+        {
+            _thread.Machine.SetClock(clock);
+        }
+
+        if (hosts is not null)
+        {
+            _thread.Machine.SetHostEndpoints(now, hosts);
+        }
+
+        return _thread.Machine.Report(now);
+    }
+
+    private async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _upkeep.ConfigureAwait(false);
+        Task cancelled = _listeners.CancelAsync();
+        NodeSnapshot snapshot = await SayGoodbyeAsync().ConfigureAwait(false);
+        await _thread.DisposeAsync().ConfigureAwait(false);
+        await cancelled.ConfigureAwait(false);
+        await _listeners.WhenEndedAsync().ConfigureAwait(false);
+        if (!snapshot.Dht.IsEmpty)
+        {
+            _state.Write(snapshot);
+        }
+
+        NodeMetrics.Remove(this);
+        _local?.Dispose();
+        _ownTransportKey?.Dispose();
+        _listeners.Dispose();
+        _stop.Dispose();
+        NodeLog.Stopped(_logger, TrustId);
+    }
+
+    /// <summary>Leaves, and lets the thread go around until the farewells of all sessions are sent.</summary>
+    private async Task<NodeSnapshot> SayGoodbyeAsync()
+    {
+        NodeSnapshot snapshot = default;
+        try
+        {
+            snapshot = await _thread.AskAsync(_thread.Machine.Snapshot).ConfigureAwait(false);
+            int sessions = await _thread.AskAsync(now =>
+            {
+                int count = _thread.Sessions.Count;
+                _thread.Machine.Leave(now);
+                return count;
+            }).ConfigureAwait(false);
+
+            Instant end = MonotonicClock.Now + FarewellPatience;
+            for (int sent = 0; sent < sessions && MonotonicClock.Now < end; sent += NetworkThread.MaxBatchesPerTurn)
+            {
+                _ = await _thread.AskAsync(_ => true).ConfigureAwait(false);
+            }
+        }
+        catch (CarrierException)
+        {
+            return snapshot; // the network thread failed: there is nobody left to say it
+        }
+
+        return snapshot;
+    }
+}

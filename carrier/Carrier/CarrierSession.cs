@@ -1,0 +1,195 @@
+using System.Threading.Channels;
+using Carrier.Core.Identity;
+using Carrier.Driving;
+
+namespace Carrier;
+
+/// <summary>An encrypted session with one device of a TrustID, both ends proven: streams and datagrams over whatever path is best now.</summary>
+/// <remarks>All members may be called from any thread. It lives until one side closes it, the peer falls silent, or the node stops.</remarks>
+public sealed class CarrierSession : IAsyncDisposable
+{
+    /// <summary>How long a close waits for the peer to have what was sent.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
+
+    /// <summary>Streams opened by the peer and not yet accepted. The transport's own limit is lower, so none is ever lost.</summary>
+    private const int MaxUnaccepted = 4096;
+
+    private readonly SessionDriver _driver;
+    private readonly Channel<CarrierStream> _accepted = Channel.CreateBounded<CarrierStream>(MaxUnaccepted);
+    private readonly SemaphoreSlim _datagrams = new(0);
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile PathStatus _path;
+    private volatile CarrierException? _end;
+    private volatile int _maxDatagramBytes;
+
+    internal CarrierSession(SessionDriver driver, PathStatus path)
+    {
+        _driver = driver;
+        _path = path;
+        _maxDatagramBytes = driver.Machine.MaxDatagramBytes;
+    }
+
+    /// <summary>Raised on the thread pool when packets begin to leave over another path. The session itself goes on unharmed.</summary>
+    public event EventHandler<PathStatus>? PathChanged;
+
+    /// <summary>Who is at the other end, proven in the handshake.</summary>
+    public TrustId Peer => _driver.Node.Peer;
+
+    /// <summary>What the one who dialled came to speak.</summary>
+    public string Protocol => _driver.Node.Protocol;
+
+    /// <summary>Whether this side dialled.</summary>
+    public bool IsOutgoing => _driver.Node.IsInitiator;
+
+    /// <summary>The path in use; its round trip is at most a moment old while packets come.</summary>
+    public PathStatus Path
+    {
+        get => _path;
+        internal set => _path = value;
+    }
+
+    /// <summary>The largest datagram that fits the path now. It may grow, and shrinks when the path changes.</summary>
+    public int MaxDatagramBytes
+    {
+        get => _maxDatagramBytes;
+        internal set => _maxDatagramBytes = value;
+    }
+
+    /// <summary>Completes when the session has ended, however; never faults.</summary>
+    public Task Closed => _closed.Task;
+
+    /// <summary>Why the session ended, or null while it lives.</summary>
+    public CarrierError? CloseError => _end?.Error;
+
+    /// <summary>The code the session was closed with; zero while it lives.</summary>
+    public ulong CloseCode => _end?.Code ?? 0;
+
+    /// <summary>Opens a stream; waits while the peer allows no further one.</summary>
+    /// <exception cref="CarrierException">The session is over.</exception>
+    public ValueTask<CarrierStream> OpenStreamAsync(CancellationToken cancellationToken = default) => new PendingOpen(_driver).RunAsync(cancellationToken);
+
+    /// <summary>Waits for the peer's next stream; null when the session has ended.</summary>
+    public async ValueTask<CarrierStream?> AcceptStreamAsync(CancellationToken cancellationToken = default)
+    {
+        while (await _accepted.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (_accepted.Reader.TryRead(out CarrierStream? stream))
+            {
+                return stream;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Sends an unreliable, unordered message, encrypted like all else. False when it is larger than <see cref="MaxDatagramBytes"/>, too many wait, or
+    /// the session is over.</summary>
+    public bool TrySendDatagram(ReadOnlySpan<byte> datagram)
+    {
+        if (_end is not null || datagram.Length > MaxDatagramBytes || !_driver.Outgoing.TryPut(datagram))
+        {
+            return false;
+        }
+
+        _driver.Post(_driver);
+        return true;
+    }
+
+    /// <summary>Waits for the next datagram; returns its length.</summary>
+    /// <exception cref="ArgumentException">The datagram does not fit; it stays to be received.</exception>
+    /// <exception cref="CarrierException">The session is over and nothing is left.</exception>
+    public async ValueTask<int> ReceiveDatagramAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            // Read first: what came before the end is still taken.
+            CarrierException? end = _end;
+            if (_driver.Incoming.TryTake(destination.Span, out int bytes, out bool isMore))
+            {
+                if (isMore)
+                {
+                    OnDatagrams();
+                }
+
+                return bytes;
+            }
+
+            if (isMore)
+            {
+                OnDatagrams();
+                throw new ArgumentException($"The datagram has {bytes} bytes, the destination {destination.Length}.", nameof(destination));
+            }
+
+            if (end is not null)
+            {
+                OnDatagrams();
+                throw new CarrierException(end.Error, end.Message, end.Code);
+            }
+
+            await _datagrams.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends the session. With code 0 the peer first gets what was written to streams whose output was completed, for a few seconds at most; with any
+    /// other code the end is at once. Codes from 2^32 up are Carrier's own.</summary>
+    public async Task CloseAsync(ulong code = 0, string reason = "")
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        if (code == 0)
+        {
+            _driver.Post(new NetworkCall<bool>(now =>
+            {
+                _driver.CloseWhenDelivered(now, code, reason);
+                return true;
+            }));
+            if (await Task.WhenAny(Closed, Task.Delay(Linger)).ConfigureAwait(false) == Closed)
+            {
+                return;
+            }
+        }
+
+        _driver.Post(new NetworkCall<bool>(now =>
+        {
+            _driver.Close(now, code, reason);
+            return true;
+        }));
+        await Closed.ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
+
+    internal void OnStreamOpened(CarrierStream stream)
+    {
+        if (!_accepted.Writer.TryWrite(stream))
+        {
+            stream.Abort(0);
+        }
+    }
+
+    internal void OnDatagrams()
+    {
+        // A signal, not a count: whoever takes one and sees more passes it on.
+        if (_datagrams.CurrentCount == 0)
+        {
+            _ = _datagrams.Release();
+        }
+    }
+
+    internal void OnPathChanged(PathStatus path)
+    {
+        _path = path;
+        if (PathChanged is { } changed)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static call => call.changed(call.session, call.path), (session: this, changed, path), preferLocal: false);
+        }
+    }
+
+    internal void OnClosed(CarrierException reason)
+    {
+        _end = reason;
+        _accepted.Writer.TryComplete();
+        OnDatagrams();
+        _ = _closed.TrySetResult();
+    }
+}

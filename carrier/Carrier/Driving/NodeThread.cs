@@ -1,0 +1,120 @@
+using Carrier.Core;
+using Carrier.Core.Session;
+using Carrier.Net;
+using Carrier.Node;
+using Carrier.Node.Sessions;
+using Carrier.Streams;
+using Microsoft.Extensions.Logging;
+
+namespace Carrier.Driving;
+
+/// <summary>The network thread of a node: hands what the node machine says to whom it concerns. Application code never runs here.</summary>
+internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, INodeEvents events, TimeSpan spinBeforeBlocking, ILogger logger)
+    : NetworkThread(machine, sockets, spinBeforeBlocking, logger)
+{
+    private readonly HashSet<SessionDriver> _sessions = [];
+    private readonly ILogger _logger = logger;
+
+    /// <summary>For the network thread alone, once it runs.</summary>
+    public NodeMachine Machine => machine;
+
+    public SlabMemoryPool Pool { get; } = new();
+
+    /// <summary>What the machine works on, by its number. For the network thread alone.</summary>
+    public Dictionary<ulong, PendingOperation> Operations { get; } = [];
+
+    /// <summary>The live sessions. For the network thread alone.</summary>
+    public IReadOnlyCollection<SessionDriver> Sessions => _sessions;
+
+    /// <summary>Asks the machine something. Any thread.</summary>
+    public Task<T> AskAsync<T>(Func<Instant, T> ask)
+    {
+        NetworkCall<T> call = new(ask);
+        Post(call);
+        return call.Task;
+    }
+
+    /// <summary>Gives a session of the machine its application half.</summary>
+    public SessionDriver Adopt(Instant now, NodeSession session)
+    {
+        SessionDriver driver = new(this, session, now);
+        session.Owner = driver;
+        _ = _sessions.Add(driver);
+        return driver;
+    }
+
+    public void Forget(SessionDriver driver) => _sessions.Remove(driver);
+
+    public void LogPathChanged(NodeSession session, in NetworkPath path) => NodeLog.PathChanged(_logger, session.Id, path.IsRelayed);
+
+    protected override bool DrainEffects(Instant now)
+    {
+        bool any = false;
+        while (machine.TryEffect(now, out NodeEffect effect))
+        {
+            any = true;
+            switch (effect.Kind)
+            {
+                case NodeEffectKind.Session:
+                    (effect.Session!.Owner as SessionDriver)?.Handle(now, effect.InSession);
+                    break;
+                case NodeEffectKind.Incoming:
+                    events.OnIncoming(now, Adopt(now, effect.Session!));
+                    break;
+                case NodeEffectKind.Dialed or NodeEffectKind.DialFailed or NodeEffectKind.Resolved:
+                    Answer(now, effect);
+                    break;
+                case NodeEffectKind.Ready:
+                    events.OnReady();
+                    break;
+                case NodeEffectKind.HandshakeRefused:
+                    NodeLog.HandshakeRefused(_logger, effect.Refusal);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        return any;
+    }
+
+    protected override void OnStopped()
+    {
+        foreach (SessionDriver session in _sessions.ToArray())
+        {
+            session.End(new SessionClose(CloseKind.Application, NodeCloseCode.NodeStopped, "", ByPeer: false));
+        }
+
+        foreach (PendingOperation operation in Operations.Values)
+        {
+            operation.Abandon();
+        }
+
+        machine.Dispose();
+        events.OnStopped();
+    }
+
+    private void Answer(Instant now, in NodeEffect effect)
+    {
+        if (Operations.Remove(effect.Operation, out PendingOperation? operation))
+        {
+            operation.Answer(now, effect);
+        }
+        else if (effect.Session is { } unwanted)
+        {
+            Adopt(now, unwanted).Close(now, 0, "the dial was cancelled");
+        }
+    }
+}
+
+/// <summary>What a node hears from its network thread, on that thread.</summary>
+internal interface INodeEvents
+{
+    void OnReady();
+
+    /// <summary>A peer opened a session for a protocol listened to.</summary>
+    void OnIncoming(Instant now, SessionDriver session);
+
+    /// <summary>The thread is at its end; nothing of the machine is used any more.</summary>
+    void OnStopped();
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Carrier.Core;
+using Carrier.Net;
+
+namespace Carrier.Hosting;
+
+/// <summary>The addresses of this machine's interfaces, with the port of the socket that hears them.</summary>
+internal static class HostEndpoints
+{
+    public static Endpoint[] Of(DatagramSockets sockets)
+    {
+        List<Endpoint> hosts = [];
+        foreach (AddressFamily family in (ReadOnlySpan<AddressFamily>)[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
+        {
+            Endpoint bound = sockets.LocalEndpoint(family);
+            if (bound.Port != 0)
+            {
+                AddHosts(hosts, bound, family);
+            }
+        }
+
+        return [.. hosts];
+    }
+
+    /// <summary>Whether an endpoint is bound to every address of its family.</summary>
+    public static bool IsAnyAddress(Endpoint endpoint) =>
+        endpoint.ToIPEndPoint().Address is var address && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+
+    private static void AddHosts(List<Endpoint> hosts, Endpoint bound, AddressFamily family)
+    {
+        // A socket bound to one address, loopback too, is heard there alone.
+        if (!IsAnyAddress(bound))
+        {
+            hosts.Add(bound);
+            return;
+        }
+
+        foreach (NetworkInterface card in NetworkInterface.GetAllNetworkInterfaces())
+        {
+            if (card.OperationalStatus is not (OperationalStatus.Up or OperationalStatus.Unknown) || card.NetworkInterfaceType == NetworkInterfaceType.Loopback)
+            {
+                continue;
+            }
+
+            foreach (UnicastIPAddressInformation unicast in card.GetIPProperties().UnicastAddresses)
+            {
+                Endpoint endpoint = Endpoint.From(new IPEndPoint(unicast.Address, bound.Port));
+                if (unicast.Address.AddressFamily == family && endpoint.Scope is not (AddressScope.Unusable or AddressScope.Loopback))
+                {
+                    hosts.Add(endpoint);
+                }
+            }
+        }
+    }
+}

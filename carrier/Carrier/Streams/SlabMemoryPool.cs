@@ -1,0 +1,55 @@
+using System.Buffers;
+
+namespace Carrier.Streams;
+
+/// <summary>Memory of the streams' pipes: pinned slabs the collector never moves, handed out newest first while they are warm in the cache. Any thread.</summary>
+internal sealed class SlabMemoryPool : MemoryPool<byte>
+{
+    /// <summary>Large enough that a full batch of the network thread crosses few of them.</summary>
+    public const int SlabBytes = 65_536;
+
+    /// <summary>Returned slabs kept for reuse, 8 MB; the rest go to the collector.</summary>
+    private const int MaxRetained = 128;
+
+    private readonly Lock _lock = new();
+    private readonly Stack<Slab> _retained = new(MaxRetained);
+
+    public override int MaxBufferSize => SlabBytes;
+
+    public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, SlabBytes);
+        lock (_lock)
+        {
+            if (_retained.TryPop(out Slab? slab))
+            {
+                return slab;
+            }
+        }
+
+        return new Slab(this);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+
+    private void Return(Slab slab)
+    {
+        lock (_lock)
+        {
+            if (_retained.Count < MaxRetained)
+            {
+                _retained.Push(slab);
+            }
+        }
+    }
+
+    private sealed class Slab(SlabMemoryPool pool) : IMemoryOwner<byte>
+    {
+        public Memory<byte> Memory { get; } = GC.AllocateUninitializedArray<byte>(SlabBytes, pinned: true);
+
+        // Given back, not given up: the pipe disposes its segment's owner once for each time it rented it.
+        public void Dispose() => pool.Return(this);
+    }
+}
