@@ -2,7 +2,6 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Session;
 using Carrier.Core.Session.Buffers;
-using Carrier.Core.Session.Streams;
 
 namespace Carrier.Fuzz.Targets;
 

@@ -53,7 +53,7 @@ public sealed class SeedProcessTests : IDisposable
     public async Task Seed_killed_hard_comes_back_as_the_same_seed()
     {
         SeedAddress before;
-        using (SeedProcess seed = await SeedProcess.StartAsync(State, "--http", "none"))
+        using (SeedProcess seed = await SeedProcess.StartAsync(State))
         {
             before = seed.Address;
             (int code, _, string error) = await SeedProcess.RunAsync("--listen", "127.0.0.1:0", "--http", "none", "--state", State);
@@ -62,14 +62,14 @@ public sealed class SeedProcessTests : IDisposable
             seed.KillHard();
         }
 
-        using SeedProcess again = await SeedProcess.StartAsync(State, "--http", "none");
+        using SeedProcess again = await SeedProcess.StartAsync(State);
         Assert.Equal(before.Key, again.Address.Key);
     }
 
     [Fact]
     public async Task Seed_answers_stun()
     {
-        using SeedProcess seed = await SeedProcess.StartAsync(State, "--http", "none");
+        using SeedProcess seed = await SeedProcess.StartAsync(State);
         using UdpClient client = new(new IPEndPoint(IPAddress.Loopback, 0));
         byte[] request = new byte[StunMessage.HeaderBytes];
         int bytes = StunMessage.WriteBindingRequest(request, new byte[StunMessage.TransactionIdBytes]);
@@ -84,7 +84,7 @@ public sealed class SeedProcessTests : IDisposable
     [Fact]
     public async Task Seed_satisfies_a_stun_client_of_others()
     {
-        using SeedProcess seed = await SeedProcess.StartAsync(State, "--http", "none");
+        using SeedProcess seed = await SeedProcess.StartAsync(State);
         Process stun;
         try
         {
