@@ -15,7 +15,7 @@ internal static class SeedCommand
     /// <summary>How long the seed's figures need after the last device came: they are gathered every ten seconds.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(12);
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     public static async Task RunAsync(BenchOptions options)
     {
@@ -36,7 +36,7 @@ internal static class SeedCommand
             _ = crowd.Drive(Settling, () => false);
             int registered = await RegistrationsAsync(http);
             Console.WriteLine(Figures.Write(
-                ("clients", clients), ("registered", registered), ("rss_idle_MB", idleMegabytes), ("rss_MB", ResidentMegabytes(seed)),
+                ("clients", clients), ("registered", registered), ("ready", crowd.ReadyCount), ("rss_idle_MB", idleMegabytes), ("rss_MB", ResidentMegabytes(seed)),
                 ("rss_peak_MB", seed.PeakWorkingSet64 / 1e6), ("s_until_all_ready", coming.TotalSeconds), ("seed_cpu_s", seedSeconds)));
         }
         finally

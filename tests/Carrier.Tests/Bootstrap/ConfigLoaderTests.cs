@@ -116,7 +116,7 @@ public sealed class ConfigLoaderTests : IDisposable
     [InlineData("20000", 2e4)]
     public void Relay_rates_are_bytes_a_second(string text, double expected)
     {
-        Assert.Equal(expected, Load(null, [], ("relay-total", [text])).Relay.Global.PerSecond);
+        Assert.Equal(expected, Load(null, null, ("relay-total", [text])).Relay.Global.PerSecond);
     }
 
     [Theory]
@@ -133,7 +133,7 @@ public sealed class ConfigLoaderTests : IDisposable
     [Fact]
     public void Relay_rate_unlimited_is_none()
     {
-        Assert.Equal(TokenRate.Unlimited, Load(null, [], ("relay-channel", ["unlimited"])).Relay.Channel);
+        Assert.Equal(TokenRate.Unlimited, Load(null, null, ("relay-channel", ["unlimited"])).Relay.Channel);
     }
 
     private static Dictionary<string, GivenValue> Flags((string Name, string[] Values)[] flags) =>

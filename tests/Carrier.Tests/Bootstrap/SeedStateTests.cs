@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using Carrier.Core.Crypto;
 using Carrier.Seed;
@@ -38,13 +39,14 @@ public sealed partial class SeedStateTests : IDisposable
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public void Open_a_key_others_may_read_is_refused()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has access lists in place of modes.");
         _ = OpenOnce();
         File.SetUnixFileMode(KeyFile, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
 
-        Assert.Contains("chmod 600", Assert.Throws<UnauthorizedAccessException>(OpenOnce).Message, StringComparison.Ordinal);
+        Assert.Contains("chmod 600", Assert.Throws<UnauthorizedAccessException>(() => _ = OpenOnce()).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -59,7 +61,7 @@ public sealed partial class SeedStateTests : IDisposable
         damaged[at] = damaged[at] == '0' ? (byte)'1' : (byte)'0';
         File.WriteAllBytes(KeyFile, damaged);
 
-        Assert.Contains("damaged", Assert.Throws<IOException>(OpenOnce).Message, StringComparison.Ordinal);
+        Assert.Contains("damaged", Assert.Throws<IOException>(() => _ = OpenOnce()).Message, StringComparison.Ordinal);
         Assert.Equal(damaged, File.ReadAllBytes(KeyFile));
     }
 
@@ -71,7 +73,7 @@ public sealed partial class SeedStateTests : IDisposable
         for (int length = 0; length < whole.Length; length++)
         {
             File.WriteAllBytes(KeyFile, whole[..length]);
-            Assert.Throws<IOException>(OpenOnce);
+            Assert.Throws<IOException>(() => _ = OpenOnce());
         }
     }
 
@@ -80,7 +82,7 @@ public sealed partial class SeedStateTests : IDisposable
     {
         using var held = SeedState.Open(Folder, new SystemRandomness());
 
-        Assert.Contains("another seed", Assert.Throws<IOException>(OpenOnce).Message, StringComparison.Ordinal);
+        Assert.Contains("another seed", Assert.Throws<IOException>(() => _ = OpenOnce()).Message, StringComparison.Ordinal);
     }
 
     private static string Mode(string path) => OperatingSystem.IsWindows() ? "" : Convert.ToString((int)File.GetUnixFileMode(path), 8);
