@@ -95,7 +95,7 @@ public sealed partial class NodeMachine
 
         Span<byte> inner = datagram[NetworkPath.RelayHeaderBytes..];
         bool introduces = inner[0] == (byte)PacketKind.HandshakeInitiation;
-        if (path.RelayChannel == 0 || (introduces && !_homes!.IsHome(remote)))
+        if (path.RelayChannel == 0 || (introduces && _homes?.IsHome(remote) != true))
         {
             Drops.Count(DropReason.NotAuthorized);
             return;

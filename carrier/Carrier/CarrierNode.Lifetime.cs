@@ -155,6 +155,7 @@ public sealed partial class CarrierNode
         NodeMetrics.Remove(this);
         _local?.Dispose();
         _ownTransportKey?.Dispose();
+        _listeners.Dispose();
         _stop.Dispose();
         NodeLog.Stopped(_logger, TrustId);
     }

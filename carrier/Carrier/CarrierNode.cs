@@ -1,11 +1,9 @@
-using System.Net;
 using System.Net.Sockets;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Driving;
 using Carrier.Hosting;
-using Carrier.Nat;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Carrier.Core.Identity;
-using Carrier.Core.Session;
 using Carrier.Driving;
 
 namespace Carrier;

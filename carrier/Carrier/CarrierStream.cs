@@ -9,7 +9,9 @@ namespace Carrier;
 /// The peer learns of a stream with its first byte or its end. Back-pressure goes all the way: where the peer's application does not read, a flush here waits.
 /// No continuation of the application ever runs on the network thread. One reader and one writer at a time, as with any pipe.
 /// </remarks>
+#pragma warning disable CA1711 // it is a stream, in the words of QUIC; AsStream gives the other kind
 public sealed class CarrierStream : IDuplexPipe, IAsyncDisposable
+#pragma warning restore CA1711
 {
     private readonly StreamDriver _driver;
 

@@ -17,7 +17,7 @@ internal sealed record BenchOptions
             Measures against that server; one line of JSON. --details adds allocations and collections.
         carrier-bench seed PROGRAM [CLIENTS]
             Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
-        T is sslstream. Sizes are in bytes.
+        T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
     public string Command { get; private init; } = "";
@@ -25,7 +25,7 @@ internal sealed record BenchOptions
     /// <summary>What follows the command and is no option: of <c>peer client</c>, ARG first.</summary>
     public IReadOnlyList<string> Arguments { get; private init; } = [];
 
-    public string Transport { get; private init; } = "sslstream";
+    public string Transport { get; private init; } = "carrier";
 
     public string? Cipher { get; private init; }
 

@@ -38,11 +38,23 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     public SimulatedNode AddPublicDevice(OwnerKey? owner = null) => AddDevice(Network.AddPublicHost(NextPublicAddress(), _link), owner);
 
     /// <summary>Adds a device behind a NAT of its own. Every home uses the same private subnet, so that private candidates collide.</summary>
-    public SimulatedNode AddDeviceBehind(NatBehaviour mapping, NatBehaviour filtering, OwnerKey? owner = null)
+    public SimulatedNode AddDeviceBehind(NatBehaviour mapping, NatBehaviour filtering, OwnerKey? owner = null, TimeSpan? mappingTimeout = null)
     {
-        VirtualNat nat = new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork());
+        VirtualNat nat = NewNat(mapping, filtering, mappingTimeout);
         Endpoint inside = Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4)));
         return AddDevice(Network.AddPrivateHost(nat, inside, _link), owner);
+    }
+
+    /// <summary>Makes a NAT at an address of its own, for a device to move to.</summary>
+    public VirtualNat NewNat(NatBehaviour mapping, NatBehaviour filtering, TimeSpan? mappingTimeout = null) =>
+        new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork(), mappingTimeout);
+
+    /// <summary>An address on the internet that nobody has: one /24 a site, spread over the unicast space so that no two share a source unit.</summary>
+    public Endpoint NextPublicAddress()
+    {
+        int site = _sites++;
+        uint address = (uint)(20 + (site / 65_536 % 60)) << 24 | (uint)(site / 256 % 256) << 16 | (uint)(site % 256) << 8 | 7;
+        return Endpoint.FromIPv4(address, NodePort);
     }
 
     public OwnerKey NewOwner()
@@ -56,7 +68,18 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     /// <summary>Runs until every device is ready; says which seed it was when one is not.</summary>
     public void RunUntilReady(TimeSpan limit)
     {
-        if (!Network.RunUntil(() => _nodes.TrueForAll(node => node.IsReady), limit))
+        int ready = 0; // nobody stops being ready, so each is looked at once
+        bool AllReady()
+        {
+            while (ready < _nodes.Count && _nodes[ready].IsReady)
+            {
+                ready++;
+            }
+
+            return ready == _nodes.Count;
+        }
+
+        if (!Network.RunUntil(AllReady, limit))
         {
             throw new InvalidOperationException($"{_nodes.Count(node => !node.IsReady)} of {_nodes.Count} nodes are not ready after {limit} (seed {Network.Seed}).");
         }
@@ -75,13 +98,5 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         SimulatedNode node = new(Network, host, options, owner);
         _nodes.Add(node);
         return node;
-    }
-
-    // One /24 a site, spread over the unicast space so that no two share a source unit.
-    private Endpoint NextPublicAddress()
-    {
-        int site = _sites++;
-        uint address = (uint)(20 + (site / 65_536 % 60)) << 24 | (uint)(site / 256 % 256) << 16 | (uint)(site % 256) << 8 | 7;
-        return Endpoint.FromIPv4(address, NodePort);
     }
 }

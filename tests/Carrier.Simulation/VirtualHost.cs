@@ -5,12 +5,8 @@ namespace Carrier.Simulation;
 /// <summary>One machine on the virtual network: an address, perhaps a NAT before it, a link, and the driver's duties toward an <see cref="IDatagramMachine"/>.</summary>
 public sealed class VirtualHost
 {
-    private const int TransmitBufferBytes = 65_536;
-
     /// <summary>More batches in one turn than any machine has reason for: a machine that never stops sending is a bug to report, not to simulate.</summary>
     private const int MaxTransmitsPerTurn = 10_000;
-
-    private static readonly byte[] TransmitBuffer = new byte[TransmitBufferBytes];
 
     private readonly VirtualNetwork _network;
     private long _wakeVersion;
@@ -63,7 +59,7 @@ public sealed class VirtualHost
             return;
         }
 
-        for (int transmits = 0; Machine.TryTransmit(_network.Now, TransmitBuffer, out Transmit transmit); transmits++)
+        for (int transmits = 0; Machine.TryTransmit(_network.Now, _network.TransmitBuffer, out Transmit transmit); transmits++)
         {
             if (transmits == MaxTransmitsPerTurn)
             {
@@ -74,7 +70,7 @@ public sealed class VirtualHost
             {
                 int bytes = Math.Min(transmit.SegmentBytes, transmit.Bytes - offset);
                 BytesSent += bytes;
-                _network.Send(this, transmit.Path.Remote, TransmitBuffer.AsSpan(offset, bytes));
+                _network.Send(this, transmit.Path.Remote, _network.TransmitBuffer.AsSpan(offset, bytes));
             }
         }
 

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
 using Carrier.Core;
 
 namespace Carrier.Simulation;
@@ -23,10 +25,16 @@ public sealed class VirtualNetwork(ulong seed)
 
     public SeededRandom Random { get; } = new(seed);
 
-    /// <summary>A running digest of every datagram sent and delivered: when, between whom, how long.</summary>
+    /// <summary>A running digest of every datagram sent and delivered: when, between whom, how long, and every byte sent.</summary>
     public ulong TraceHash { get; private set; } = 0xCBF29CE484222325;
 
     public long DatagramsDelivered { get; private set; }
+
+    /// <summary>Wakes, arrivals, deliveries and scheduled actions so far: what simulating costs.</summary>
+    public long EventsHandled { get; private set; }
+
+    /// <summary>Where hosts write what they send, one at a time.</summary>
+    internal byte[] TransmitBuffer { get; } = new byte[65_536];
 
     /// <summary>Sees every datagram on its way and may drop it (return false): the place for a hostile network.</summary>
     public Func<VirtualHost, Endpoint, ReadOnlyMemory<byte>, bool>? Tap { get; set; }
@@ -99,6 +107,7 @@ public sealed class VirtualNetwork(ulong seed)
     internal void Send(VirtualHost from, Endpoint destination, ReadOnlySpan<byte> datagram)
     {
         Trace(1, from.Address, destination, datagram.Length);
+        TraceContent(datagram);
         LinkProfile link = from.Link;
         bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes;
         int copies = Random.NextFraction() < link.Duplication ? 2 : 1;
@@ -131,6 +140,7 @@ public sealed class VirtualNetwork(ulong seed)
     private void Step()
     {
         Event next = _events.Dequeue();
+        EventsHandled++;
         _eventsThisInstant = next.At > Now ? 0 : _eventsThisInstant + 1;
         Now = Instant.Max(Now, next.At);
         if (_eventsThisInstant > MaxEventsAnInstant)
@@ -213,6 +223,23 @@ public sealed class VirtualNetwork(ulong seed)
             }
 
             hash = Mix(hash, end.Port);
+        }
+
+        TraceHash = hash;
+    }
+
+    private void TraceContent(ReadOnlySpan<byte> datagram)
+    {
+        ulong hash = TraceHash;
+        while (datagram.Length >= sizeof(ulong))
+        {
+            hash = BitOperations.RotateLeft(Mix(hash, BinaryPrimitives.ReadUInt64LittleEndian(datagram)), 23);
+            datagram = datagram[sizeof(ulong)..];
+        }
+
+        foreach (byte last in datagram)
+        {
+            hash = Mix(hash, last);
         }
 
         TraceHash = hash;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Carrier.Agent.State;
 
 namespace Carrier.Agent.Commands;
@@ -9,7 +10,8 @@ internal static class CarrierCommand
     /// <summary>What Ctrl-C and SIGTERM grant a command to clean up, before the process ends anyway.</summary>
     private static readonly TimeSpan DrainFor = TimeSpan.FromSeconds(10);
 
-    public static RootCommand Build() => new(
+    public static Command Build() => new(
+        "carrier",
         """
         Reach any device by its TrustID.
 
@@ -17,6 +19,8 @@ internal static class CarrierCommand
         5 peer refused, 6 interrupted (run it again to go on), 130 stopped by Ctrl-C.
         """)
     {
+        new HelpOption(),
+        new VersionOption(),
         GlobalOptions.Home,
         GlobalOptions.Json,
         GlobalOptions.Seed,
@@ -35,10 +39,18 @@ internal static class CarrierCommand
         DemoCommand.Build(),
     };
 
-    public static async Task<int> RunAsync(IReadOnlyList<string> args)
+    /// <summary>Runs one command line and returns its exit code.</summary>
+    /// <param name="help">Where help and complaints about the line itself go; null for the console.</param>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter? help = null)
     {
         ParseResult parsed = Build().Parse(args);
-        var configuration = new InvocationConfiguration { ProcessTerminationTimeout = DrainFor, EnableDefaultExceptionHandler = false };
+        var configuration = new InvocationConfiguration
+        {
+            ProcessTerminationTimeout = DrainFor,
+            EnableDefaultExceptionHandler = false,
+            Output = help ?? Console.Out,
+            Error = help ?? Console.Error,
+        };
         int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
         return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;
     }

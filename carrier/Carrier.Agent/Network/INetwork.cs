@@ -37,8 +37,4 @@ internal interface IPeerSession : IAsyncDisposable
 
     /// <summary>The next stream the peer opens; null when the session has ended.</summary>
     Task<IDuplexPipe?> AcceptStreamAsync(CancellationToken cancellationToken);
-
-    /// <summary>A round trip, measured now.</summary>
-    /// <exception cref="NetworkException">The session has ended.</exception>
-    Task<TimeSpan> PingAsync(CancellationToken cancellationToken);
 }

@@ -1,24 +1,35 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Core.Identity;
 
 namespace Carrier.Agent.Service;
 
-/// <summary>Dials a peer and measures round trips on the session.</summary>
+/// <summary>Dials a peer and measures round trips over a stream: what an application would see, not the best the path can do.</summary>
 internal sealed class Pinging(INetwork network, TimeProvider time)
 {
-    /// <summary>The protocol of a session that carries nothing but pings.</summary>
+    /// <summary>The protocol of a session that carries nothing but pings: four bytes each, and the same four back.</summary>
     public const string Protocol = "carrier/ping/1";
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Answers: keeps the session until the asker ends it. The pongs are the session's own.</summary>
+    /// <summary>Answers: every byte of every stream goes back, one stream behind the other, until the asker ends the session.</summary>
     public static async Task AnswerAsync(IPeerSession session, CancellationToken cancellationToken)
     {
         while (await session.AcceptStreamAsync(cancellationToken).ConfigureAwait(false) is { } stream)
         {
-            // A ping session has no streams; whoever opens one gets nothing from it.
+            try
+            {
+                await stream.Input.CopyToAsync(stream.Output, cancellationToken).ConfigureAwait(false);
+            }
+            catch (IOException)
+            {
+                // The session ended in the middle of a ping: so does this.
+            }
+
             await stream.Output.CompleteAsync().ConfigureAwait(false);
             await stream.Input.CompleteAsync().ConfigureAwait(false);
         }
@@ -32,12 +43,13 @@ internal sealed class Pinging(INetwork network, TimeProvider time)
         double dialMs = time.GetElapsedTime(begun).TotalMilliseconds;
         await using (session.ConfigureAwait(false))
         {
+            IDuplexPipe stream = await session.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
             var trips = new List<double>();
             int sent = 0;
             while (true)
             {
                 sent++;
-                TimeSpan? trip = await TryPingAsync(session, cancellationToken).ConfigureAwait(false);
+                TimeSpan? trip = await TryPingAsync(stream, sent, cancellationToken).ConfigureAwait(false);
                 if (trip is { TotalMilliseconds: var ms })
                 {
                     trips.Add(ms);
@@ -74,17 +86,40 @@ internal sealed class Pinging(INetwork network, TimeProvider time)
 
     private static double Round(double ms) => Math.Round(ms, 3);
 
-    private async Task<TimeSpan?> TryPingAsync(IPeerSession session, CancellationToken cancellationToken)
+    /// <summary>One round trip; null when it took too long. An answer to an earlier ping that comes late is read over.</summary>
+    private async Task<TimeSpan?> TryPingAsync(IDuplexPipe stream, int number, CancellationToken cancellationToken)
     {
         using var patience = new CancellationTokenSource(Patience, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        byte[] message = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(message, number);
+        long begun = time.GetTimestamp();
         try
         {
-            return await session.PingAsync(linked.Token).ConfigureAwait(false);
+            await stream.Output.WriteAsync(message, linked.Token).ConfigureAwait(false);
+            while (true)
+            {
+                ReadResult result = await stream.Input.ReadAtLeastAsync(message.Length, linked.Token).ConfigureAwait(false);
+                if (result.Buffer.Length < message.Length)
+                {
+                    throw new NetworkException(NetworkFailure.Ended, "The peer ended the session: run the command again.");
+                }
+
+                result.Buffer.Slice(0, message.Length).CopyTo(message);
+                stream.Input.AdvanceTo(result.Buffer.GetPosition(message.Length));
+                if (BinaryPrimitives.ReadInt32BigEndian(message) == number)
+                {
+                    return time.GetElapsedTime(begun);
+                }
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return null;
+        }
+        catch (IOException e)
+        {
+            throw new NetworkException(NetworkFailure.Ended, "The session ended: run the command again.", e);
         }
     }
 }

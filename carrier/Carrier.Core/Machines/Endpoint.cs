@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Carrier.Core;
 
@@ -105,6 +106,10 @@ public readonly record struct Endpoint
     /// <summary>From how far away this address can be reached; private and loopback peers are only believed in the scope they were learnt in.</summary>
     public AddressScope Scope => IsIPv4 ? ScopeOfIPv4((uint)_low) : ScopeOfIPv6();
 
+    // Peers choose their addresses, so the hash is the runtime's keyed one (Marvin, as for strings): a table cannot be filled with chosen
+    // collisions. HashCode.Combine would fold each half to 32 bits before its seed comes in, and everybody could compute what folds alike.
+    public override int GetHashCode() => string.GetHashCode(MemoryMarshal.Cast<ulong, char>([_high, _low, Port]));
+
     public override string ToString() => IsNone ? "none" : ToIPEndPoint().ToString();
 
     private static AddressScope ScopeOfIPv4(uint a) => (a >> 24) switch
@@ -126,7 +131,7 @@ public readonly record struct Endpoint
         >= 0xFF00 => AddressScope.Unusable,
         >= 0xFE80 and <= 0xFEBF => AddressScope.LinkLocal,
         >= 0xFC00 and <= 0xFDFF => AddressScope.Private,
-        0x0064 when (_high & 0xFFFF_FFFF_FFFF) == 0xFF9B_0000_0000 => AddressScope.Unusable, // NAT64, RFC 6052: would reach any IPv4 address
+        0x0064 when ((_high >> 32) & 0xFFFF) == 0xFF9B => AddressScope.Unusable, // NAT64, RFC 6052 and RFC 8215: would reach any IPv4 address
         _ => AddressScope.Global,
     };
 }

@@ -1,6 +1,7 @@
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
+using Carrier.Dht.Records;
 using Carrier.Nat;
 
 namespace Carrier.Node.Homes;
@@ -18,8 +19,8 @@ public sealed record DeviceRecord
 {
     public const int Version = 1;
 
-    /// <summary>What the DHT takes for a value.</summary>
-    public const int MaxBytes = 1000;
+    /// <summary>What a signed record takes for a value.</summary>
+    public const int MaxBytes = SignedRecord.MaxValueBytes;
 
     public const int MaxHomes = 3;
 

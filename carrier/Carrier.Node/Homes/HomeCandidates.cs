@@ -16,18 +16,19 @@ internal sealed class HomeCandidates
     /// <summary>How long a node that failed is left alone, the first time; doubled with each failure up to 64 times.</summary>
     public static TimeSpan FirstCoolDown => TimeSpan.FromSeconds(60);
 
-    public void Offer(HomeContact contact, TimeSpan? rtt)
+    /// <summary>Remembers a node; true when that is one more to choose from.</summary>
+    public bool Offer(HomeContact contact, TimeSpan? rtt)
     {
         if (contact.Endpoint.Port == 0 || contact.Endpoint.Scope == AddressScope.Unusable)
         {
-            return;
+            return false;
         }
 
         int known = IndexOf(contact.Key);
         if (known >= 0)
         {
             _entries[known] = _entries[known] with { Contact = contact, Rtt = rtt ?? _entries[known].Rtt };
-            return;
+            return false;
         }
 
         if (_entries.Count == MaxCandidates)
@@ -35,13 +36,14 @@ internal sealed class HomeCandidates
             Entry slowest = _entries.MaxBy(entry => entry.Rtt);
             if ((rtt ?? TimeSpan.MaxValue) >= slowest.Rtt)
             {
-                return;
+                return false;
             }
 
             _ = _entries.Remove(slowest);
         }
 
         _entries.Add(new(contact, rtt ?? TimeSpan.MaxValue, Instant.Zero, 0));
+        return true;
     }
 
     /// <summary>Takes no more of a node for a while.</summary>

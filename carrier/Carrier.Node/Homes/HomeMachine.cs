@@ -100,8 +100,10 @@ public sealed class HomeMachine
     /// <summary>Tells of a serving public node, and its round-trip time if measured. The choice is made <see cref="GatherTime"/> later.</summary>
     public void Offer(Instant now, HomeContact contact, TimeSpan? rtt)
     {
-        _candidates.Offer(contact, rtt);
-        _lookAgainAt = WantsCandidates ? Instant.Min(_lookAgainAt, now + GatherTime) : Instant.Never;
+        if (_candidates.Offer(contact, rtt) && WantsCandidates)
+        {
+            _lookAgainAt = Instant.Min(_lookAgainAt, now + GatherTime); // an old acquaintance is tried again when it has cooled down
+        }
     }
 
     /// <summary>The home answered our question.</summary>

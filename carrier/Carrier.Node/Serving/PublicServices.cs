@@ -56,6 +56,12 @@ internal sealed class PublicServices
     /// <summary>Answers a sealed question of a home's methods.</summary>
     public void Answer(Instant now, in WallClock clock, RpcMachine rpc, in Question question, ReadOnlySpan<byte> body)
     {
+        if ((HomeMethod)question.Method is not (HomeMethod.Register or HomeMethod.Connect or HomeMethod.Unregister))
+        {
+            _ = rpc.Refuse(now, question, Refusal.UnknownMethod);
+            return;
+        }
+
         if (!question.AddressProven)
         {
             _ = rpc.Refuse(now, question, Refusal.AddressNotProven);

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Carrier.Core;
-using Carrier.Core.Session;
 using Carrier.Core.Session.Streams;
 using Carrier.Net;
 using Carrier.Streams;
@@ -208,7 +207,9 @@ internal sealed class StreamDriver : NetworkWork
 
     private void Flush()
     {
+#pragma warning disable CA2012 // kept until it is complete and consumed once, in IsFlushDone; nothing may wait on this thread
         _flush = _incoming.FlushAsync();
+#pragma warning restore CA2012
         _isFlushPending = true;
         if (!_flush.IsCompleted)
         {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Carrier.Hosting;
 
 /// <summary>The protocols a node listens to and the handlers at work. Owns every handler's task.</summary>
-internal sealed class Listeners(ILogger logger)
+internal sealed class Listeners(ILogger logger) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Func<CarrierSession, CancellationToken, Task>> _handlers = [];
@@ -57,6 +57,9 @@ internal sealed class Listeners(ILogger logger)
             return Task.WhenAll(_running);
         }
     }
+
+    /// <summary>Only after every handler's end.</summary>
+    public void Dispose() => _stop.Dispose();
 
     private void Forget(Task run)
     {

@@ -4,10 +4,11 @@ namespace Carrier.Benchmarks.Transports;
 internal abstract class TransportUnderTest : IAsyncDisposable
 {
     /// <summary>What <c>--transport</c> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["sslstream"];
+    public static IReadOnlyList<string> Names { get; } = ["carrier", "sslstream"];
 
     public static TransportUnderTest Create(BenchOptions options) => options.Transport switch
     {
+        "carrier" => new CarrierTransport(options),
         "sslstream" => new SslStreamTransport(),
         _ => throw new ArgumentException($"There is no transport '{options.Transport}'."),
     };

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Carrier.Agent.Transfer;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 
 namespace Carrier.Tests.Agent;
 

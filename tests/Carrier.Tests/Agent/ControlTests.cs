@@ -155,7 +155,8 @@ public sealed class ControlTests : IAsyncDisposable
         await AskAsync(alice, new PingRequest(Id(2).ToString(), 1), heard);
 
         PingReply ping = Assert.IsType<PingReply>(Assert.Single(heard.Replies));
-        Assert.Equal(("direct", "192.0.2.1:1", 1.5), (ping.Path, ping.Address, ping.RttMs));
+        Assert.Equal(("direct", "192.0.2.1:1"), (ping.Path, ping.Address));
+        Assert.InRange(ping.RttMs, 0, 5000);
     }
 
     [Fact]

@@ -82,8 +82,6 @@ internal sealed class MemoryNetwork
         public async Task<IDuplexPipe?> AcceptStreamAsync(CancellationToken cancellationToken) =>
             await streams.Reader.WaitToReadAsync(cancellationToken) && streams.Reader.TryRead(out IDuplexPipe? stream) ? stream : null;
 
-        public Task<TimeSpan> PingAsync(CancellationToken cancellationToken) => Task.FromResult(TimeSpan.FromMilliseconds(1.5));
-
         public ValueTask DisposeAsync()
         {
             streams.Writer.TryComplete();

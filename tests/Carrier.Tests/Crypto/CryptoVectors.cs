@@ -1,10 +1,10 @@
 namespace Carrier.Tests.Crypto;
 
-/// <summary>Reads <c>Vectors/crypto/*.txt</c>: lines of <c>name = hex</c>, # for comments.</summary>
+/// <summary>Reads <c>Vectors/*/*.txt</c>: lines of <c>name = hex</c>, # for comments.</summary>
 internal static class CryptoVectors
 {
-    public static Dictionary<string, byte[]> Read(string file) =>
-        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Vectors", "crypto", file))
+    public static Dictionary<string, byte[]> Read(string file, string folder = "crypto") =>
+        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Vectors", folder, file))
             .Where(line => line.Contains('=') && line[0] != '#')
             .Select(line => line.Split('=', 2, StringSplitOptions.TrimEntries))
             .ToDictionary(pair => pair[0], pair => Convert.FromHexString(pair[1]));

@@ -2,7 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Dht.Records;
 using Carrier.Dht.Routing;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 
 namespace Carrier.Tests.Dht;
 

@@ -1,6 +1,6 @@
 using Carrier.Core.Crypto;
 using Carrier.Core.Handshake;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 using CsCheck;
 
 namespace Carrier.Tests.Handshake;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 
 namespace Carrier.Tests.Identity;
 

@@ -1,6 +1,6 @@
 using Carrier.Core;
 using Carrier.Nat;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 
 namespace Carrier.Tests.Nat;
 

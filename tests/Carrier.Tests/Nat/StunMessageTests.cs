@@ -1,5 +1,5 @@
 using Carrier.Nat;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 
 namespace Carrier.Tests.Nat;
 

@@ -1,32 +1,17 @@
 using Carrier.Core.Session;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
+using Carrier.Tests.Crypto;
 
 namespace Carrier.Tests.Session;
 
 public sealed class FrameTests
 {
     /// <summary>One frame of each kind, by its name in docs/protocol.md §6.</summary>
-    public static TheoryData<string, string> Golden => new()
-    {
-        { "ping", "01" },
-        { "ack 20-30, 10-15", "02 1e 40fa 01 0a 03 05" },
-        { "reset_stream", "04 04 07 4400" },
-        { "stop_sending", "05 04 07" },
-        { "stream offset length fin", "0f 04 10 03 616263" },
-        { "stream to the end", "08 04 616263" },
-        { "max_data", "10 80100000" },
-        { "max_stream_data", "11 04 80100000" },
-        { "max_streams", "12 4400" },
-        { "new_connection_id", "18 01 0102030405060708 000102030405060708090a0b0c0d0e0f" },
-        { "retire_connection_id", "19 01" },
-        { "path_challenge", "1a 0102030405060708" },
-        { "close", "1c 0a 02 6869" },
-        { "candidates", "20 01 04 c6336401 03e8" },
-        { "observed_address", "21 10 20010db8000000000000000000000001 01bb" },
-        { "datagram", "31 03 616263" },
-    };
+    public static TheoryData<string, string> Golden =>
+        [.. CryptoVectors.Read("packets.txt", "session").Where(vector => vector.Key.StartsWith("frame-", StringComparison.Ordinal))
+            .Select(vector => (vector.Key, Convert.ToHexStringLower(vector.Value)))];
 
     [Theory]
     [MemberData(nameof(Golden))]

@@ -1,4 +1,4 @@
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 using CsCheck;
 
 namespace Carrier.Tests.Wire;

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace Carrier.Core.Session.Buffers;
 
 /// <summary>
@@ -47,7 +45,7 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
     {
         ArgumentNullException.ThrowIfNull(slab);
 #if DEBUG
-        Debug.Assert(_out.Remove(slab), "A slab is returned once, to the pool it came from.");
+        System.Diagnostics.Debug.Assert(_out.Remove(slab), "A slab is returned once, to the pool it came from.");
 #endif
         Outstanding--;
         if (_retained.Count < maxRetained)

@@ -1,7 +1,7 @@
 using System.Formats.Cbor;
 using Carrier.Nat;
 using Carrier.Node.Homes;
-using Carrier.Tests.Fuzz.Targets;
+using Carrier.Fuzz.Targets;
 using Carrier.Tests.Nat;
 
 namespace Carrier.Tests.Node.Homes;

@@ -1,0 +1,11 @@
+using Carrier.Core;
+
+namespace Carrier.Fuzz;
+
+/// <summary>Bytes that repeat from their seed, so that an input that fails once fails always. Not for keys anybody relies on.</summary>
+internal sealed class SeededRandom(int seed) : RandomSource
+{
+    private readonly Random _random = new(seed);
+
+    public override void Fill(Span<byte> destination) => _random.NextBytes(destination);
+}

@@ -1,0 +1,106 @@
+using Carrier.Core;
+using Carrier.Nat;
+using Carrier.Node.Homes;
+using Carrier.Node.Relay;
+
+namespace Carrier.Fuzz.Targets;
+
+/// <summary>Fuzz targets of STUN, candidates, homes and relay: each parses, and checks that what was accepted says the same when written again.</summary>
+public static class NatTargets
+{
+    private static readonly Endpoint Remote = Endpoint.FromIPv4(0xCB00_7107, 61000);
+
+    public static void StunMessageParse(ReadOnlySpan<byte> data)
+    {
+        if (StunMessage.TryParse(data, out StunMessage message))
+        {
+            Assert.Equal(StunMessage.TransactionIdBytes, message.TransactionId.Length);
+            Assert.InRange(message.UnknownRequired.Length, 0, StunMessage.MaxUnknown);
+            Assert.True(message.ErrorCode is 0 or (>= 300 and <= 699));
+        }
+    }
+
+    public static void StunServerAnswer(ReadOnlySpan<byte> data)
+    {
+        StunServer server = new(new SeededRandom(1), new DropCounters());
+        byte[] answer = new byte[StunServer.MaxAnswerBytes];
+        if (server.TryAnswer(Instant.Zero, Remote, data, answer, out int bytes))
+        {
+            Assert.True(bytes <= data.Length * 8 / 5, "an IPv4 answer exceeds 1.6 times its request");
+            Assert.True(StunMessage.TryParse(answer.AsSpan(0, bytes), out StunMessage message));
+            Assert.True(message.TransactionId.SequenceEqual(data.Slice(8, 12)));
+        }
+    }
+
+    public static void CandidateList(ReadOnlySpan<byte> data)
+    {
+        Span<Candidate> candidates = stackalloc Candidate[Candidate.MaxListed];
+        if (Candidate.TryReadList(data, candidates, out int count))
+        {
+            Span<byte> again = stackalloc byte[Candidate.MaxListBytes];
+            Assert.True(Candidate.TryWriteList(candidates[..count], again, out int bytes));
+            Assert.True(bytes <= data.Length); // kinds yet unknown were left out
+        }
+    }
+
+    public static void DeviceRecordParse(ReadOnlySpan<byte> data)
+    {
+        if (DeviceRecord.TryParse(data, out DeviceRecord record))
+        {
+            byte[] again = new byte[DeviceRecord.MaxBytes];
+            int bytes = record.Encode(again);
+            Assert.InRange(bytes, 1, data.Length);
+            Assert.True(DeviceRecord.TryParse(again.AsSpan(0, bytes), out DeviceRecord second));
+            Assert.Equal(record.Candidates, second.Candidates);
+            Assert.Equal(record.Homes, second.Homes);
+            Assert.Equal((record.Mapping, record.Capabilities), (second.Mapping, second.Capabilities));
+        }
+    }
+
+    public static void RegisterQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (RegisterQuestion.TryParse(data, out RegisterQuestion question))
+        {
+            byte[] again = new byte[RegisterQuestion.MaxBytes];
+            Assert.InRange(question.Encode(again), 1, data.Length);
+        }
+    }
+
+    public static void RegisterAnswerParse(ReadOnlySpan<byte> data)
+    {
+        if (RegisterAnswer.TryParse(data, out RegisterAnswer answer))
+        {
+            byte[] again = new byte[RegisterAnswer.MaxBytes];
+            int bytes = answer.Encode(again);
+            Assert.True(RegisterAnswer.TryParse(again.AsSpan(0, bytes), out RegisterAnswer second));
+            Assert.Equal(answer, second);
+        }
+    }
+
+    public static void ConnectQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (ConnectQuestion.TryParse(data, out ConnectQuestion question))
+        {
+            byte[] again = new byte[ConnectQuestion.MaxBytes];
+            Assert.InRange(question.Encode(again), 1, data.Length);
+        }
+    }
+
+    public static void ConnectAnswerParse(ReadOnlySpan<byte> data)
+    {
+        if (ConnectAnswer.TryParse(data, out ConnectAnswer answer))
+        {
+            byte[] again = new byte[ConnectAnswer.MaxBytes];
+            int bytes = answer.Encode(again);
+            Assert.True(ConnectAnswer.TryParse(again.AsSpan(0, bytes), out ConnectAnswer second));
+            Assert.Equal(answer, second);
+        }
+    }
+
+    public static void RelayHandle(ReadOnlySpan<byte> data)
+    {
+        RelayMachine relay = new(RelayBudgets.Unlimited, new SeededRandom(1), new DropCounters());
+        relay.Handle(Instant.Zero, Remote, data.ToArray(), Math.Max(1, data.Length / 2));
+        Assert.False(relay.TryTransmit(Instant.Zero, new byte[RelayMachine.MaxDatagramBytes], out _)); // no channel, nothing leaves
+    }
+}
