@@ -31,6 +31,9 @@ internal sealed class Dialer(
     /// <summary>Relay channels remembered as ours; the oldest gives way, long after its session left it.</summary>
     public const int MaxChannels = 8192;
 
+    /// <summary>Endpoints remembered that answered a dial: what is sent there needs no budget. The oldest gives way.</summary>
+    private const int MaxAnswering = 1024;
+
     private readonly PunchBudget _budget = new(random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
     private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
@@ -38,6 +41,8 @@ internal sealed class Dialer(
     private readonly DeadlineHeap<DialAttempt> _wakes = new();
     private readonly HashSet<NetworkPath> _channels = [];
     private readonly Queue<NetworkPath> _channelsByAge = new();
+    private readonly HashSet<Endpoint> _answering = [];
+    private readonly Queue<Endpoint> _answeringByAge = new();
     private readonly Queue<ConnectRequest> _connects = new();
     private readonly Queue<NodeEffect> _effects = new();
 
@@ -191,6 +196,19 @@ internal sealed class Dialer(
         }
     }
 
+    // It proved that it wants what we send: not somebody whom a candidate list has us flood.
+    private void RememberAnswering(in NetworkPath path)
+    {
+        if (!path.IsRelayed && _answering.Add(path.Remote))
+        {
+            _answeringByAge.Enqueue(path.Remote);
+            if (_answering.Count > MaxAnswering)
+            {
+                _ = _answering.Remove(_answeringByAge.Dequeue());
+            }
+        }
+    }
+
     private void Try(Instant now, in WallClock clock, Dial dial, PeerDevice device)
     {
         if (device.ExchangeKey == local.Device.ExchangeKey)
@@ -268,7 +286,7 @@ internal sealed class Dialer(
         {
             foreach (NetworkPath path in attempt.Direct)
             {
-                if (_budget.TrySpend(now, path.Remote))
+                if (_answering.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
                 {
                     Send(now, attempt, path);
                 }
@@ -328,6 +346,7 @@ internal sealed class Dialer(
             }
         }
 
+        RememberAnswering(path);
         known.Learn(attempt.Device);
         _effects.Enqueue(new NodeEffect(NodeEffectKind.Dialed) { Operation = dial.Id, Session = session });
         sessions.Touch(now, session);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Carrier.Core.Identity;
 
 namespace Carrier.Tests.Sdk;
@@ -148,6 +149,39 @@ public sealed class CarrierNodeTests : IAsyncLifetime
         await dialler.DisposeAsync();
         await dialler.DisposeAsync();
         Assert.Equal(CarrierError.NodeStopped, (await Assert.ThrowsAsync<CarrierException>(() => dialler.ConnectAsync(listener.TrustId, "x"))).Error);
+    }
+
+    [Fact]
+    public async Task Meter_tells_what_nodes_do_and_names_nobody()
+    {
+        (CarrierNode listener, CarrierNode dialler) = await _network.StartPairAsync();
+        using MeterListener meters = new() { InstrumentPublished = (instrument, it) => Enable(it, instrument) };
+        Dictionary<string, long> told = [];
+        HashSet<string> tags = [];
+        meters.SetMeasurementEventCallback<long>((instrument, value, labels, _) =>
+        {
+            told[instrument.Name] = told.GetValueOrDefault(instrument.Name) + value;
+            foreach (KeyValuePair<string, object?> label in labels)
+            {
+                tags.Add(label.Key);
+            }
+        });
+        meters.Start();
+
+        meters.RecordObservableInstruments();
+
+        Assert.True(told["carrier.network.sent"] > 0);
+        Assert.True(told.ContainsKey("carrier.sessions"));
+        Assert.Equal(["reason"], tags);
+
+        static void Enable(MeterListener it, Instrument instrument)
+        {
+            if (instrument.Meter.Name == "Carrier")
+            {
+                Assert.NotNull(instrument.Unit);
+                it.EnableMeasurementEvents(instrument);
+            }
+        }
     }
 
     [Fact]
