@@ -61,10 +61,17 @@ public sealed partial class DhtMachine
         }
 
         bool enough = !operation.Thorough && operation.Kind == OperationKind.Get && operation.Lookup.Holders >= _options.ReadQuorum;
-        if (enough || now >= operation.Lookup.Deadline || operation.Lookup.HasConverged())
+        if (enough || now >= operation.Lookup.Deadline || (operation.Lookup.HasConverged() && !WaitsForStalled(operation)))
         {
             EndLookup(now, operation);
         }
+    }
+
+    // In a small network a few lost datagrams stall everybody: nothing found yet is then no answer, and the repeated questions may bring one.
+    private static bool WaitsForStalled(Operation operation)
+    {
+        bool hasEnough = operation.Kind == OperationKind.Get ? operation.Lookup.Holders > 0 : operation.Lookup.HasAnswers();
+        return !hasEnough && operation.Lookup.AwaitsStalled();
     }
 
     private bool TryAskCandidate(Instant now, Operation operation, Candidate candidate)

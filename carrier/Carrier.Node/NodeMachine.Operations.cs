@@ -103,7 +103,7 @@ public sealed partial class NodeMachine
     /// <summary>Takes a snapshot back in, before the node has met anybody.</summary>
     public void Restore(Instant now, NodeSnapshot snapshot)
     {
-        _ = _dht.TryRestore(now, snapshot.Dht.Span);
+        _directory.ExpectsNetwork |= _dht.TryRestore(now, snapshot.Dht.Span);
         _known.Restore(snapshot.Peers.Span);
         Settle(now);
     }

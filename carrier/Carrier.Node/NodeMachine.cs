@@ -177,6 +177,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             _homes?.Offer(now, seed, rtt: null);
         }
 
+        _directory.ExpectsNetwork = _options.Seeds.Count > 0;
         _directory.RecordChanged(now);
         Settle(now);
     }

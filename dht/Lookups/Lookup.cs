@@ -111,6 +111,34 @@ internal sealed class Lookup
         return true;
     }
 
+    /// <summary>Whether a node that stalled may still answer.</summary>
+    public bool AwaitsStalled()
+    {
+        foreach (Candidate candidate in _known.Values)
+        {
+            if (candidate.State == CandidateState.Stalled)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether any node answered at all.</summary>
+    public bool HasAnswers()
+    {
+        foreach (Candidate candidate in _known.Values)
+        {
+            if (candidate.State == CandidateState.Answered)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Those that answered, closest first: k, and all others within the region, up to <paramref name="max"/>.</summary>
     public List<Candidate> Closest(int max)
     {

@@ -15,6 +15,8 @@ internal sealed record BenchOptions
             Prints "READY ARG" and serves until it is killed; with --ends-with-input, until its input closes.
         carrier-bench peer client ARG BYTES PINGS HANDSHAKES [--transport T] [--cipher C] [--no-gso] [--details]
             Measures against that server; one line of JSON. --details adds allocations and collections.
+        carrier-bench seed PROGRAM [CLIENTS]
+            Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 

@@ -1,5 +1,6 @@
 using Carrier.Benchmarks;
 using Carrier.Benchmarks.Peers;
+using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Yardsticks;
 
 if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
@@ -22,6 +23,9 @@ switch (options.Command)
         return 0;
     case "peer client":
         await PeerClient.RunAsync(options);
+        return 0;
+    case "seed" when options.Arguments.Count is 1 or 2:
+        await SeedCommand.RunAsync(options);
         return 0;
     case "yardstick udp-echo":
         UdpPingPong.Serve();

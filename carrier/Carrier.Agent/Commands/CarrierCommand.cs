@@ -39,10 +39,18 @@ internal static class CarrierCommand
         DemoCommand.Build(),
     };
 
-    public static async Task<int> RunAsync(IReadOnlyList<string> args)
+    /// <summary>Runs one command line and returns its exit code.</summary>
+    /// <param name="help">Where help and complaints about the line itself go; null for the console.</param>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter? help = null)
     {
         ParseResult parsed = Build().Parse(args);
-        var configuration = new InvocationConfiguration { ProcessTerminationTimeout = DrainFor, EnableDefaultExceptionHandler = false };
+        var configuration = new InvocationConfiguration
+        {
+            ProcessTerminationTimeout = DrainFor,
+            EnableDefaultExceptionHandler = false,
+            Output = help ?? Console.Out,
+            Error = help ?? Console.Error,
+        };
         int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
         return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;
     }

@@ -78,7 +78,7 @@ internal sealed class Sending(INetwork network, TimeProvider time)
     {
         long begun = time.GetTimestamp();
         Attempt attempt = await TryOnceAsync(peer, source, ticker, cancellationToken).ConfigureAwait(false);
-        double firstByteMs = time.GetElapsedTime(begun, attempt.Outcome.FirstByteAt).TotalMilliseconds;
+        long firstByteAt = attempt.Outcome.FirstByteAt;
         TimeSpan pause = FirstPause;
         long progressAt = time.GetTimestamp();
         while (attempt.Outcome.Failure is FailureReason.Interrupted or FailureReason.Stalled
@@ -97,6 +97,7 @@ internal sealed class Sending(INetwork network, TimeProvider time)
                 continue; // it may be on its way back
             }
 
+            firstByteAt = firstByteAt == 0 ? attempt.Outcome.FirstByteAt : firstByteAt;
             if (attempt.Outcome.BytesSent > 0)
             {
                 pause = FirstPause;
@@ -104,7 +105,7 @@ internal sealed class Sending(INetwork network, TimeProvider time)
             }
         }
 
-        return attempt with { FirstByteMs = firstByteMs };
+        return attempt with { FirstByteMs = time.GetElapsedTime(begun, firstByteAt).TotalMilliseconds };
     }
 
     private async Task<Attempt> TryOnceAsync(TrustId peer, TransferSource source, ProgressTicker ticker, CancellationToken cancellationToken)

@@ -100,6 +100,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         int segment = path.Path.HeaderBytes + path.Mtu.CurrentBytes;
         int room = Math.Min(buffer.Length, MaxBatchBytes);
         int written = 0;
+        int pacedBytes = 0;
         while (room - written >= segment)
         {
             bool eliciting = MaySendEliciting(now, path, written);
@@ -117,18 +118,24 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 writer.PadTo(path.Mtu.CurrentBytes - SessionPacket.OverheadBytes);
             }
 
+            if (record.IsAckEliciting)
+            {
+                writer.PadTo(SessionPacket.MinResettableBytes - SessionPacket.OverheadBytes);
+            }
+
             int bytes = Seal(now, packet, path, writer.Length, ref record);
             written += bytes;
+            pacedBytes += record.IsAckEliciting ? bytes : 0; // acknowledgements alone are not (RFC 9002 §7.7)
             if (bytes < segment)
             {
                 break;
             }
         }
 
-        if (written > 0)
+        if (pacedBytes > 0)
         {
-            path.Congestion.OnPacketSent(now, written, parts.Loss.BytesInFlight);
-            path.Pacer.OnSent(now, written);
+            path.Congestion.OnPacketSent(now, pacedBytes, parts.Loss.BytesInFlight);
+            path.Pacer.OnSent(now, pacedBytes);
         }
 
         transmit = new(path.Path, written, Math.Min(written, segment));

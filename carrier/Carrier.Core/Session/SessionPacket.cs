@@ -28,6 +28,10 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
 
     public const int ResetBytes = 1 + ConnectionId.Bytes + ResetToken.Bytes;
 
+    /// <summary>A packet this long can be answered by a reset, which is always the shorter one: two nodes that both forgot cannot keep each other
+    /// busy (RFC 9000 §10.3.3). What asks for an answer is made this long, a keep-alive too, or its sender would not learn that the peer is gone.</summary>
+    public const int MinResettableBytes = ResetBytes + MinBytes + 1;
+
     private const ulong NumberWindow = 1UL << 32;
 
     public static bool TryParse(ReadOnlySpan<byte> packet, out SessionPacket header)

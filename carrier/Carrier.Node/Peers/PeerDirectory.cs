@@ -15,6 +15,7 @@ internal sealed class PeerDirectory(
     LocalIdentity? local, DhtMachine dht, LocalAddresses addresses, HomeMachine? homes, KnownPeers known, SerialFloors floors)
 {
     private readonly Dictionary<DhtOperation, Search> _searches = [];
+    private readonly Queue<WaitingSearch> _waiting = new();
     private readonly Queue<NodeEffect> _effects = new();
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
@@ -30,7 +31,13 @@ internal sealed class PeerDirectory(
     /// <summary>How often the routing table is looked through for homes while some are missing.</summary>
     public static TimeSpan OfferInterval => TimeSpan.FromSeconds(1);
 
-    public Instant NextDeadline => _publishAt;
+    /// <summary>How long a search waits for the first node to answer, when the node has just started.</summary>
+    public static TimeSpan WaitForNetwork => TimeSpan.FromSeconds(3);
+
+    public Instant NextDeadline => Instant.Min(_publishAt, _waiting.TryPeek(out WaitingSearch oldest) ? oldest.Until : Instant.Never);
+
+    /// <summary>Whether this node knows of others that should answer soon: seeds, or a table from before.</summary>
+    public bool ExpectsNetwork { get; set; }
 
     public bool HasJoined { get; private set; }
 
@@ -40,6 +47,18 @@ internal sealed class PeerDirectory(
     /// <summary>Begins a search for a peer's devices; false when too many run.</summary>
     /// <param name="forDial">Results go to the dial of that number as they come; else they make one <see cref="NodeEffectKind.Resolved"/>.</param>
     public bool TrySearch(Instant now, TrustId peer, ulong operation, bool forDial)
+    {
+        // A lookup that begins with an empty table ends at once and finds nobody.
+        if (ExpectsNetwork && dht.Table.Count == 0 && _waiting.Count < DhtMachine.MaxOperations)
+        {
+            _waiting.Enqueue(new WaitingSearch(peer, operation, forDial, now + WaitForNetwork));
+            return true;
+        }
+
+        return TryBegin(now, peer, operation, forDial);
+    }
+
+    private bool TryBegin(Instant now, TrustId peer, ulong operation, bool forDial)
     {
         bool started = dht.TryGet(now, DhtRecord.TargetOf(peer), thorough: !forDial, out DhtOperation search);
         if (started)
@@ -80,6 +99,7 @@ internal sealed class PeerDirectory(
     /// <summary>Takes what came of the DHT's operations; results for dials go to <paramref name="dialer"/>.</summary>
     public void Settle(Instant now, in WallClock clock, Dialer? dialer)
     {
+        BeginWaiting(now, clock, dialer);
         while (dht.TryEffect(out DhtEffect? effect))
         {
             switch (effect.Kind)
@@ -144,6 +164,27 @@ internal sealed class PeerDirectory(
         }
     }
 
+    private void BeginWaiting(Instant now, in WallClock clock, Dialer? dialer)
+    {
+        while (_waiting.TryPeek(out WaitingSearch search) && (dht.Table.Count > 0 || search.Until <= now))
+        {
+            _ = _waiting.Dequeue();
+            if (TryBegin(now, search.Peer, search.Operation, search.ForDial))
+            {
+                continue;
+            }
+
+            if (search.ForDial)
+            {
+                dialer!.Resolved(now, clock, search.Operation, [], networkAnswered: false, final: true);
+            }
+            else
+            {
+                _effects.Enqueue(new NodeEffect(NodeEffectKind.Resolved) { Operation = search.Operation, Devices = [], Failure = DialFailure.Busy });
+            }
+        }
+    }
+
     private void Publish(Instant now)
     {
         HomeContact[] current = new HomeContact[HomeMachine.MaxHomes];
@@ -183,6 +224,8 @@ internal sealed class PeerDirectory(
     }
 
     private int HomeCount() => homes!.CopyHomes(stackalloc HomeContact[HomeMachine.MaxHomes]);
+
+    private readonly record struct WaitingSearch(TrustId Peer, ulong Operation, bool ForDial, Instant Until);
 
     private sealed record Search(ulong Operation, bool ForDial);
 }

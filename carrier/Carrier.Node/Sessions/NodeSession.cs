@@ -40,5 +40,8 @@ public sealed class NodeSession : Deadlined
 
     internal bool IsRemoved { get; set; }
 
+    /// <summary>A session is over twice, when it begins to close and when that is done; the application is told once.</summary>
+    internal bool IsClosedTold { get; set; }
+
     internal List<ConnectionId> LocalIds { get; } = [];
 }

@@ -77,8 +77,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     /// <summary>Writes the reset that answers a packet to an unknown connection id; 0 when the packet was too short to be answered.</summary>
     public int WriteReset(ReadOnlySpan<byte> packet, Span<byte> reset)
     {
-        // Shorter than what it answers, so that two nodes that both forgot cannot keep each other busy (RFC 9000 §10.3.3).
-        if (packet.Length <= SessionPacket.ResetBytes + SessionPacket.MinBytes)
+        if (packet.Length < SessionPacket.MinResettableBytes)
         {
             return 0;
         }
@@ -198,7 +197,10 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     _ = _byId.Remove(effect.Id);
                     _ = session.LocalIds.Remove(effect.Id);
                     break;
+                case SessionEffectKind.Closed when session.IsClosedTold:
+                    break;
                 default:
+                    session.IsClosedTold |= effect.Kind == SessionEffectKind.Closed;
                     _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
                     break;
             }

@@ -6,20 +6,27 @@ using Carrier.Net;
 
 namespace Carrier.Benchmarks.Transports;
 
-/// <summary>Carrier through its public API: the server is a node that serves and listens, the client knows it as its only seed and dials its TrustID.</summary>
+/// <summary>Carrier through its public API: the server process holds a seed and a device that listens; the client knows the seed and dials the device by TrustID.</summary>
 internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTest
 {
     private const string Protocol = "bench/1";
 
     private readonly DeviceKeys _device = DeviceKeys.Generate(new SystemRandomSource());
     private readonly TransportKey _transportKey = TransportKey.Generate(new SystemRandomSource());
+    private CarrierNode? _seed;
     private CarrierNode? _node;
 
     public override long Packets => _node is null ? 0 : _node.Counters.DatagramsSent + _node.Counters.DatagramsReceived;
 
     public override async Task<string> ListenAsync(Func<Stream, Task> serve)
     {
-        _node = await StartAsync(serves: true, []);
+        _seed = await CarrierNode.StartAsync(new CarrierNodeOptions
+        {
+            Identity = new NodeIdentity(_transportKey),
+            Listen = new IPEndPoint(IPAddress.Loopback, 0),
+            Serve = true,
+        });
+        _node = await StartAsync(_seed.ServingAddress!.Value);
         _ = _node.Listen(Protocol, async (session, stop) =>
         {
             while (await session.AcceptStreamAsync(stop) is { } stream)
@@ -36,7 +43,7 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
             }
         });
         await _node.WaitUntilReadyAsync();
-        return $"{_node.TrustId}/{_node.ServingAddress}";
+        return $"{_node.TrustId}/{_seed.ServingAddress}";
     }
 
     public override async Task<Stream> ConnectAsync(string arg)
@@ -46,7 +53,7 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
             throw new ArgumentException($"'{arg}' is no TrustID and seed.");
         }
 
-        _node ??= await StartAsync(serves: false, [seed]);
+        _node ??= await StartAsync(seed);
         CarrierSession session = await _node.ConnectAsync(peer, Protocol);
         return new SessionStream(session, (await session.OpenStreamAsync()).AsStream());
     }
@@ -58,11 +65,16 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
             await _node.DisposeAsync();
         }
 
+        if (_seed is not null)
+        {
+            await _seed.DisposeAsync();
+        }
+
         _device.Dispose();
         _transportKey.Dispose();
     }
 
-    private Task<CarrierNode> StartAsync(bool serves, IReadOnlyList<SeedAddress> seeds)
+    private Task<CarrierNode> StartAsync(SeedAddress seed)
     {
         Span<byte> scalar = stackalloc byte[OwnerKey.PrivateBytes];
         new SystemRandomSource().Fill(scalar);
@@ -74,10 +86,9 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
             var delegation = Delegation.Issue(owner!, _device, 1, now - TimeSpan.FromHours(1), now + TimeSpan.FromDays(1), DelegationUses.All);
             return CarrierNode.StartAsync(new CarrierNodeOptions
             {
-                Identity = new NodeIdentity(_device, delegation, _transportKey),
+                Identity = new NodeIdentity(_device, delegation),
                 Listen = new IPEndPoint(IPAddress.Loopback, 0),
-                Serve = serves,
-                Seeds = seeds,
+                Seeds = [seed],
                 ForcedCipher = options.Cipher is { } cipher ? Enum.Parse<CipherSuite>(cipher, ignoreCase: true) : null,
                 ForcedSocketKind = options.NoGso ? SocketKind.Mmsg : null,
             });

@@ -40,6 +40,19 @@ public sealed class CarrierNodeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ConnectAsync_right_after_the_start_waits_for_the_network()
+    {
+        CarrierNode listener = await _network.StartNodeAsync();
+        using IDisposable listening = listener.Listen("test/echo/1", CarrierStreamTests.EchoAsync);
+        await listener.WaitUntilReadyAsync().WaitAsync(SmallNetwork.Patience);
+        CarrierNode dialler = await _network.StartNodeAsync();
+
+        await using CarrierSession session = await dialler.ConnectAsync(listener.TrustId, "test/echo/1").WaitAsync(SmallNetwork.Patience);
+
+        Assert.Equal(listener.TrustId, session.Peer);
+    }
+
+    [Fact]
     public async Task ConnectAsync_without_a_network_is_told_apart_from_nobody()
     {
         CarrierNode alone = await _network.StartNodeAsync(knowsSeed: false);

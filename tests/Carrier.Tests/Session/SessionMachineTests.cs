@@ -45,6 +45,63 @@ public sealed class SessionMachineTests
     }
 
     [Fact]
+    public void Read_tells_the_end_that_came_after_all_was_read_even_when_both_halves_are_over()
+    {
+        SessionPair pair = new();
+        pair.Responder.AutoRead = false;
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        _ = pair.Initiator.Machine.Write(id, Bytes(1, 100));
+        Assert.True(pair.RunUntil(() => pair.Responder.Has(SessionEffectKind.StreamReadable), Minute));
+        Assert.Equal(100, pair.Responder.Machine.Read(pair.Now, id, new byte[200], out bool finished));
+        Assert.False(finished);
+
+        pair.Responder.Machine.Finish(id);
+        pair.Initiator.Machine.Finish(id);
+        pair.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal(0, pair.Responder.Machine.Read(pair.Now, id, new byte[200], out finished));
+        Assert.True(finished);
+        Assert.Equal(0, pair.Responder.Machine.Statistics.LiveStreams);
+    }
+
+    [Fact]
+    public void Read_of_a_stream_cut_off_never_looks_finished()
+    {
+        SessionPair pair = new();
+        pair.Responder.AutoRead = false;
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId reset));
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId open));
+        _ = pair.Initiator.Machine.Write(reset, Bytes(1, 100));
+        _ = pair.Initiator.Machine.Write(open, Bytes(1, 100));
+        Assert.True(pair.RunUntil(() => pair.Responder.Has(SessionEffectKind.StreamReadable), Minute));
+
+        pair.Initiator.Machine.Reset(reset, 5);
+        pair.Run(TimeSpan.FromSeconds(1));
+        Assert.Equal(0, pair.Responder.Machine.Read(pair.Now, reset, new byte[200], out bool resetFinished));
+        pair.Initiator.Machine.Close(pair.Now, 1, "");
+        pair.Run(TimeSpan.FromSeconds(1));
+        Assert.Equal(0, pair.Responder.Machine.Read(pair.Now, open, new byte[200], out bool openFinished));
+
+        Assert.False(resetFinished || openFinished);
+    }
+
+    [Fact]
+    public void CloseWhenDelivered_ends_the_session_once_the_peer_has_all()
+    {
+        SessionPair pair = new();
+        byte[] bytes = Bytes(3, 2_000_000);
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        Assert.Equal(bytes.Length, pair.Initiator.Machine.Write(id, bytes));
+        pair.Initiator.Machine.Finish(id);
+
+        pair.Initiator.Machine.CloseWhenDelivered(pair.Now, 9, "done");
+        Assert.True(pair.RunUntil(() => pair.Responder.Has(SessionEffectKind.Closed), Minute));
+
+        Assert.Equal(bytes, pair.Responder.Received[id.Value].ToArray());
+        Assert.Equal(9UL, pair.Responder.Machine.CloseReason.Code);
+    }
+
+    [Fact]
     public void Handle_hundred_seeds_of_loss_reordering_duplication_and_rebinding_deliver_every_byte()
     {
         for (ulong seed = 1; seed <= 100; seed++)

@@ -1,4 +1,5 @@
 using Carrier.Core;
+using Carrier.Node.Dialing;
 using Carrier.Node.Sessions;
 using Carrier.Simulation;
 
@@ -68,7 +69,9 @@ public class TrafficScenarios(ITestOutputHelper output)
         PatternTraffic down = new(world.Network, b);
         ulong dial = a.Dial(b.Identity!.TrustId, "traffic");
         string label = $"seed {seed}, {change}";
-        Assert.True(world.Network.RunUntil(() => a.Dialed.ContainsKey(dial) && b.Incoming.Count > 0, TimeSpan.FromSeconds(30)), $"{label}: no session");
+        Assert.True(
+            world.Network.RunUntil(() => a.Dialed.ContainsKey(dial) && b.Incoming.Count > 0, TimeSpan.FromSeconds(30)),
+            $"{label}: {(a.Failed.TryGetValue(dial, out DialFailure failure) ? failure.ToString() : "no session")}, {a.Machine.Report(world.Network.Now).TableNodes} nodes known");
         NodeSession session = a.Dialed[dial];
         up.Send(session, Streams, BytesEach);
         down.Send(b.Incoming[0], Streams, BytesEach);

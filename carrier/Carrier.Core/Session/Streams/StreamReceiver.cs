@@ -170,6 +170,7 @@ internal sealed class StreamReceiver(StreamTable streams)
         if (receive.Finished)
         {
             stream.Notices &= ~StreamNotice.Readable;
+            stream.EndTold = true;
             streams.ForgetIfDone(stream);
         }
         else if (receive.ReadableBytes == 0)

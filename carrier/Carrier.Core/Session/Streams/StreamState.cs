@@ -60,6 +60,9 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
     /// <summary>The application was told to read and has not yet read all.</summary>
     public bool ReadableTold { get; set; }
 
+    /// <summary>A read said that there will be no more.</summary>
+    public bool EndTold { get; set; }
+
     /// <summary>Set when we gave up sending; the buffer is empty from then on.</summary>
     public ulong? ResetCode { get; set; }
 
@@ -81,7 +84,10 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
     public bool ReceiveDone => Receive is null || Receive.Finished;
 
     /// <summary>Both halves are over and the application knows: nothing refers to the stream any more.</summary>
-    public bool CanForget => SendDone && ReceiveDone && (Notices & ~StreamNotice.Writable) == 0;
+    public bool CanForget => SendDone && ReceiveDone && IsEndKnown && (Notices & ~StreamNotice.Writable) == 0;
+
+    // An empty fin ends a stream that was read to its end before; only the next read tells.
+    private bool IsEndKnown => Receive is null || EndTold || PeerResetCode is not null || StopCode is not null;
 
     /// <summary>There is something to send within the stream's own limit.</summary>
     public bool CanSend => Send is not null && ResetCode is null
