@@ -15,7 +15,7 @@ public class ReferenceTests
         ["Carrier.Agent"] = ["Carrier"],
         ["Carrier.Seed"] = ["Carrier"],
         ["Carrier.Simulation"] = ["Carrier.Node"],
-        ["Carrier.Benchmarks"] = ["Carrier", "Carrier.Seed"],
+        ["Carrier.Benchmarks"] = ["Carrier"],
         ["Carrier.Lab"] = [],
         ["Carrier.Fuzz"] = ["Carrier.Agent", "Carrier.Node"],
         ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
