@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Node;
 using Carrier.Node.Sessions;
