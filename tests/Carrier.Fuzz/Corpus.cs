@@ -13,7 +13,7 @@ public static class Corpus
     public const int MaxInputBytes = 2048;
 
     /// <summary>Most inputs of one target that are kept with the source beside golden and regression files.</summary>
-    public const int MaxDistilledInputs = 60;
+    public const int MaxDistilledInputs = 30;
 
     private static readonly string Root = FindRoot();
 

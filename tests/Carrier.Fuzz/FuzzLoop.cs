@@ -22,7 +22,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, CoverageMap coverage
     private byte[] _failingInput = [];
     private long _executions;
 
-    /// <summary>Runs the known inputs, then children of them until time is up or one fails. Inputs that light new edges are saved.</summary>
+    /// <summary>Runs the known inputs, then children of them, a batch at least, until time is up or one fails. Inputs that light new edges are saved.</summary>
     public FuzzOutcome Run(TimeSpan duration)
     {
         var clock = Stopwatch.StartNew();
@@ -41,7 +41,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, CoverageMap coverage
         }
 
         byte[] child = new byte[Corpus.MaxInputBytes];
-        while (clock.Elapsed < duration)
+        do
         {
             for (int i = 0; i < ClockEvery; i++)
             {
@@ -58,6 +58,7 @@ internal sealed class FuzzLoop(FuzzTarget target, int seed, CoverageMap coverage
                 }
             }
         }
+        while (clock.Elapsed < duration);
 
         return Outcome(clock);
     }

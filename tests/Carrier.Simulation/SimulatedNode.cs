@@ -114,10 +114,10 @@ public sealed class SimulatedNode : IDisposable
             switch (effect.Kind)
             {
                 case NodeEffectKind.Dialed:
-                    Dialed.Add(effect.Operation, effect.Session!);
+                    Dialed[effect.Operation] = effect.Session!;
                     break;
                 case NodeEffectKind.DialFailed:
-                    Failed.Add(effect.Operation, effect.Failure);
+                    Failed[effect.Operation] = effect.Failure;
                     break;
                 case NodeEffectKind.Incoming:
                     Incoming.Add(effect.Session!);

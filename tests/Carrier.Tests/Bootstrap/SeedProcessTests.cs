@@ -15,6 +15,8 @@ public sealed class SeedProcessTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private string State => _folder.File("state");
 
     public void Dispose() => _folder.Dispose();
@@ -26,15 +28,15 @@ public sealed class SeedProcessTests : IDisposable
         using SeedProcess seed = await SeedProcess.StartAsync(State, "--log", "json");
         using HttpClient client = new() { BaseAddress = new Uri($"http://{seed.Http}"), Timeout = SeedProcess.Patience };
 
-        Assert.Equal("ok\n", await client.GetStringAsync(new Uri("/healthz", UriKind.Relative)));
-        using HttpResponseMessage metrics = await client.GetAsync(new Uri("/metrics", UriKind.Relative));
+        Assert.Equal("ok\n", await client.GetStringAsync(new Uri("/healthz", UriKind.Relative), Cancel));
+        using HttpResponseMessage metrics = await client.GetAsync(new Uri("/metrics", UriKind.Relative), Cancel);
         Assert.Equal(MediaTypeHeaderValue.Parse("text/plain; version=0.0.4; charset=utf-8"), metrics.Content.Headers.ContentType);
-        string[] lines = (await metrics.Content.ReadAsStringAsync()).TrimEnd('\n').Split('\n');
+        string[] lines = (await metrics.Content.ReadAsStringAsync(Cancel)).TrimEnd('\n').Split('\n');
         PrometheusTextTests.AssertWellFormed(lines);
         Assert.Contains("# TYPE carrier_network_received_bytes_total counter", lines);
         Assert.Contains("# TYPE carrier_home_registrations gauge", lines);
-        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync(new Uri("/", UriKind.Relative))).StatusCode);
-        using HttpResponseMessage posted = await client.PostAsync(new Uri("/metrics", UriKind.Relative), content: null);
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync(new Uri("/", UriKind.Relative), Cancel)).StatusCode);
+        using HttpResponseMessage posted = await client.PostAsync(new Uri("/metrics", UriKind.Relative), content: null, Cancel);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
         Assert.Equal(0, (await SeedProcess.RunAsync("health", "--http", seed.Http.ToString())).Code);
 
@@ -74,8 +76,8 @@ public sealed class SeedProcessTests : IDisposable
         byte[] request = new byte[StunMessage.HeaderBytes];
         int bytes = StunMessage.WriteBindingRequest(request, new byte[StunMessage.TransactionIdBytes]);
 
-        await client.SendAsync(request.AsMemory(0, bytes), seed.Address.Host, seed.Address.Port);
-        UdpReceiveResult answer = await client.ReceiveAsync().WaitAsync(SeedProcess.Patience);
+        await client.SendAsync(request.AsMemory(0, bytes), seed.Address.Host, seed.Address.Port, Cancel);
+        UdpReceiveResult answer = await client.ReceiveAsync(Cancel).AsTask().WaitAsync(SeedProcess.Patience, Cancel);
 
         Assert.True(StunMessage.TryParse(answer.Buffer, out StunMessage message));
         Assert.Equal(client.Client.LocalEndPoint, message.MappedAddress.ToIPEndPoint());
@@ -102,7 +104,7 @@ public sealed class SeedProcessTests : IDisposable
             // The last thing it does asks RFC 5780's questions, which a plain server does not answer: it is not waited for.
             string output = "";
             while (!output.Contains("reflexive addr", StringComparison.Ordinal)
-                && await stun.StandardOutput.ReadLineAsync().WaitAsync(SeedProcess.Patience) is { } line)
+                && await stun.StandardOutput.ReadLineAsync(Cancel).AsTask().WaitAsync(SeedProcess.Patience, Cancel) is { } line)
             {
                 output += line;
             }

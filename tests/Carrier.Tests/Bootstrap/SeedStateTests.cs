@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 using Carrier.Core.Crypto;
 using Carrier.Seed;
@@ -38,6 +39,7 @@ public sealed partial class SeedStateTests : IDisposable
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public void Open_a_key_others_may_read_is_refused()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has access lists in place of modes.");

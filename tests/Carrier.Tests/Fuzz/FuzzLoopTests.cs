@@ -19,9 +19,9 @@ public sealed class FuzzLoopTests
     [Fact]
     public void Run_over_a_parser_that_holds_reports_no_failure()
     {
-        FuzzOutcome outcome = Run(new FuzzTarget($"Test.Holds-{Guid.NewGuid():N}", static _ => { }), TimeSpan.FromMilliseconds(50));
+        FuzzOutcome outcome = Run(new FuzzTarget($"Test.Holds-{Guid.NewGuid():N}", static _ => { }), TimeSpan.Zero);
         Assert.Null(outcome.Failure);
-        Assert.True(outcome.Executions > 100);
+        Assert.Equal(1 + 64, outcome.Executions); // the empty input and one batch
     }
 
     [Fact]

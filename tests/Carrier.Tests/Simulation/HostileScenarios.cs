@@ -1,5 +1,4 @@
 using Carrier.Core;
-using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Core.Wire;
 using Carrier.Dht;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Node;
 using Carrier.Node.Sessions;
@@ -35,13 +34,14 @@ public class LongSessionScenarios(ITestOutputHelper output)
         Assert.True(world.Network.RunUntil(() => up.StreamsFinished == 1 && down.StreamsFinished == 1, TimeSpan.FromSeconds(20)), "the session no longer carries data");
     }
 
-    // The bar is 10 GB; this is 1 GB with a key update every 2^14 packets in place of every 2^24, so fifty updates a direction where 10 GB bring none.
+    // The bar is 10 GB; this is 1 GB with a key update due every 2^12 packets in place of every 2^24, hence as often as the last one is
+    // acknowledged and its old keys are gone: far more than 10 GB bring.
     [Fact]
     public void Gigabyte_arrives_whole_under_many_key_updates()
     {
         const long Bytes = 1_000_000_000;
-        NodeOptions options = new() { Session = SessionOptions.Default with { KeyUpdatePackets = 1 << 14 } };
-        using SimulatedWorld world = new(32, LinkProfile.Perfect, options);
+        NodeOptions options = new() { Session = SessionOptions.Default with { KeyUpdatePackets = 1 << 12 } };
+        using SimulatedWorld world = new(32, new LinkProfile(), options);
         Add3Serving(world);
         SimulatedNode a = world.AddDeviceBehind(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
         SimulatedNode b = world.AddPublicDevice();
@@ -52,7 +52,7 @@ public class LongSessionScenarios(ITestOutputHelper output)
         output.WriteLine($"{down.ReceivedBytes / 1e6:F0} MB, {session.Machine.Statistics.KeyUpdates} key updates, {clock.Elapsed.TotalSeconds:F1} s wall, {session.Machine.Statistics.PacketsLost} lost, {world.Network.Now}");
         Assert.True(done, $"{down.ReceivedBytes} bytes arrived");
         Assert.Equal(Bytes, down.ReceivedBytes);
-        Assert.InRange(session.Machine.Statistics.KeyUpdates, 30, int.MaxValue);
+        Assert.InRange(session.Machine.Statistics.KeyUpdates, 8, int.MaxValue);
     }
 
     private static void Add3Serving(SimulatedWorld world)

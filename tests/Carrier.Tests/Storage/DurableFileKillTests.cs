@@ -60,7 +60,7 @@ public sealed class DurableFileKillTests
         int leftovers = 0;
         for (int kill = 0; kill < kills; kill++)
         {
-            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "Carrier.Tests.exe" : "Carrier.Tests")) { RedirectStandardOutput = true };
             start.Environment[ChildVariable] = path;
             using (Process child = Process.Start(start)!)
             {
