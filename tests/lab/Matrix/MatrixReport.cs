@@ -33,7 +33,7 @@ internal sealed record PairSummary(
 /// <summary>The table, the JSON and the bars.</summary>
 internal static class MatrixReport
 {
-    /// <summary>Dial to first byte, at most this in half of a pair's dials. HyperDHT takes 300 ms when neither end is symmetric.</summary>
+    /// <summary>Dial to first byte, at most this in half of all dials; one dial alone says more of the machine than of the network. HyperDHT takes 300 ms when neither end is symmetric.</summary>
     private const double MedianBarMs = 350;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -52,20 +52,21 @@ internal static class MatrixReport
     public static string ToJson(IReadOnlyList<PairSummary> pairs, IReadOnlyList<Trial> trials) => JsonSerializer.Serialize(new { pairs, trials }, Json);
 
     /// <summary>
-    /// No trial failed (connected, equal hashes, no false claim of "direct"), the median first byte was in time, and pairs without a
-    /// symmetric end went direct every time.
+    /// No trial failed (connected, equal hashes, no false claim of "direct"), pairs without a symmetric end went direct every time, and the
+    /// median first byte of all was in time.
     /// </summary>
     public static void Judge(IReadOnlyList<PairSummary> pairs, Topology topology, Tally tally)
     {
         foreach (PairSummary pair in pairs)
         {
             bool mustBeDirect = !HasSymmetricEnd(topology, pair);
-            bool holds = pair.Failed == 0
-                && (pair.Direct == pair.Trials || !mustBeDirect)
-                && pair.P50Ms <= MedianBarMs;
+            bool holds = pair.Failed == 0 && (pair.Direct == pair.Trials || !mustBeDirect);
             tally.Check(holds, $"{pair.From} -> {pair.To}: connected {pair.Connected}/{pair.Trials}, hashes equal {pair.HashesEqual}/{pair.Trials}, "
-                + $"direct {pair.Direct}/{pair.Trials}{(mustBeDirect ? "" : " (not asked)")}, first byte p50 {Ms(pair.P50Ms)} ms (bar {MedianBarMs:F0})");
+                + $"direct {pair.Direct}/{pair.Trials}{(mustBeDirect ? "" : " (not asked)")}, first byte p50 {Ms(pair.P50Ms)} ms");
         }
+
+        double median = PairSummary.Percentile([.. pairs.Select(pair => pair.P50Ms).Order()], 0.5);
+        tally.Check(median <= MedianBarMs, $"dial to first byte, p50 of the pairs: {Ms(median)} ms (bar {MedianBarMs:F0})");
     }
 
     private static string[] Columns(PairSummary pair) =>
