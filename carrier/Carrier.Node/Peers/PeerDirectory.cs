@@ -58,17 +58,6 @@ internal sealed class PeerDirectory(
         return TryBegin(now, peer, operation, forDial);
     }
 
-    private bool TryBegin(Instant now, TrustId peer, ulong operation, bool forDial)
-    {
-        bool started = dht.TryGet(now, DhtRecord.TargetOf(peer), thorough: !forDial, out DhtOperation search);
-        if (started)
-        {
-            _searches.Add(search, new Search(operation, forDial));
-        }
-
-        return started;
-    }
-
     /// <summary>Our addresses or homes changed: the record is published again soon, the first one naming a home at once.</summary>
     public void RecordChanged(Instant now)
     {
@@ -162,6 +151,17 @@ internal sealed class PeerDirectory(
                 Failure = effect.Contacts.Count > 0 ? DialFailure.None : DialFailure.NetworkUnreachable,
             });
         }
+    }
+
+    private bool TryBegin(Instant now, TrustId peer, ulong operation, bool forDial)
+    {
+        bool started = dht.TryGet(now, DhtRecord.TargetOf(peer), thorough: !forDial, out DhtOperation search);
+        if (started)
+        {
+            _searches.Add(search, new Search(operation, forDial));
+        }
+
+        return started;
     }
 
     private void BeginWaiting(Instant now, in WallClock clock, Dialer? dialer)

@@ -94,7 +94,7 @@ public sealed class CarrierNodeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Datagrams_arrive_whole_and_unordered_ends_with_the_session()
+    public async Task Datagrams_arrive_whole_until_the_session_ends()
     {
         (CarrierNode listener, CarrierNode dialler) = await _network.StartPairAsync();
         using IDisposable listening = listener.Listen("test/datagrams/1", async (session, stop) =>
