@@ -17,6 +17,11 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>The first wait before an initiation over an open relay channel is repeated; it doubles.</summary>
     public static readonly TimeSpan FirstRelayGap = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How often one home is asked in a dial: under heavy loss a question and its repetition may both be lost.</summary>
+    private const int MaxAsksPerHome = 3;
+
+    private readonly Dictionary<HomeContact, int> _silences = [];
+
     public Dial Dial { get; } = dial;
 
     public PeerDevice Device { get; set; } = device;
@@ -55,6 +60,18 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     /// <summary>False once its dial ended; late answers to it are then nobody's.</summary>
     public bool IsAlive { get; private set; } = true;
+
+    /// <summary>A home did not answer: the next is asked now, and this one again after the others.</summary>
+    public void HomeWasSilent(Instant now, HomeContact home)
+    {
+        int silences = _silences.GetValueOrDefault(home) + 1;
+        _silences[home] = silences;
+        NextHomeAt = now;
+        if (silences < MaxAsksPerHome)
+        {
+            Homes.Enqueue(home);
+        }
+    }
 
     public void Dispose()
     {

@@ -160,7 +160,7 @@ internal sealed class Dialer(
         request.Attempt.HomesPending--;
         if (request.Attempt.IsAlive)
         {
-            request.Attempt.NextHomeAt = now;
+            request.Attempt.HomeWasSilent(now, request.Home);
             _wakes.Set(request.Attempt, request.Attempt.WakeAt);
             FailIfHopeless(now, request.Attempt.Dial);
         }
