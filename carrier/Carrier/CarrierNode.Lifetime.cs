@@ -15,7 +15,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces and figures are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -135,6 +135,8 @@ public sealed partial class CarrierNode
             _thread.Machine.SetHostEndpoints(now, hosts);
         }
 
+        _thread.Machine.TrimMemory();
+        _thread.Pool.Trim();
         return _thread.Machine.Report(now);
     }
 
