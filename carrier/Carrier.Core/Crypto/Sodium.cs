@@ -27,6 +27,14 @@ internal static unsafe partial class Sodium
     internal static partial int crypto_scalarmult_base(byte* point, byte* scalar);
 
     [LibraryImport(Library)]
+    internal static partial int crypto_aead_aegis128l_encrypt(
+        byte* sealedBytes, ulong* sealedLength, byte* message, ulong messageLength, byte* ad, ulong adLength, byte* nsec, byte* nonce, byte* key);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_aead_aegis128l_decrypt(
+        byte* message, ulong* messageLength, byte* nsec, byte* sealedBytes, ulong sealedLength, byte* ad, ulong adLength, byte* nonce, byte* key);
+
+    [LibraryImport(Library)]
     internal static partial int crypto_aead_aes256gcm_is_available();
 
     [LibraryImport(Library)]

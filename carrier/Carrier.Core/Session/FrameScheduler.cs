@@ -152,7 +152,7 @@ internal sealed class FrameScheduler(SessionParts parts)
                 parts.Outgoing.Dequeue(writer.OpenDatagram(length));
                 record.Add(FrameType.Datagram);
             }
-            else if (FrameWriter.DatagramBytes(length) > parts.Paths.Active.Mtu.CurrentBytes - SessionPacket.OverheadBytes)
+            else if (FrameWriter.DatagramBytes(length) > parts.Paths.Active.Mtu.CurrentBytes - parts.OverheadBytes)
             {
                 // It was queued on a path that carried more.
                 parts.Outgoing.DropOldest();

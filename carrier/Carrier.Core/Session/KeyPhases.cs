@@ -39,6 +39,9 @@ internal sealed class KeyPhases : IDisposable
         _updateAfterPackets = Math.Min(updateAfterPackets, _send.ConfidentialityLimit / 2);
     }
 
+    /// <summary>What sealing adds.</summary>
+    public int TagBytes => _send.TagBytes;
+
     /// <summary>The bit of the packets we send now.</summary>
     public bool SendPhase { get; private set; }
 

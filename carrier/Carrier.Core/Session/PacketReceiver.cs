@@ -42,7 +42,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        OnAuthentic(now, path, header.Destination, number, body[..^SessionPacket.TagBytes]);
+        OnAuthentic(now, path, header.Destination, number, body[..^parts.Keys.TagBytes]);
     }
 
     private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames)
@@ -62,10 +62,10 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
         parts.Timers.OnHeard(now);
         parts.Counts.PacketsReceived++;
-        parts.Counts.BytesReceived += frames.Length + SessionPacket.OverheadBytes;
+        parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
         {
-            from.ReceivedBytes += frames.Length + SessionPacket.OverheadBytes;
+            from.ReceivedBytes += frames.Length + parts.OverheadBytes;
         }
 
         bool newest = number >= parts.Acks.NextExpected;

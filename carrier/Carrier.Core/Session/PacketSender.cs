@@ -59,7 +59,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 continue;
             }
 
-            int limit = mtuBytes > 0 ? mtuBytes : SessionPacket.OverheadBytes + ProbeFrameBytes;
+            int limit = mtuBytes > 0 ? mtuBytes : parts.OverheadBytes + ProbeFrameBytes;
             bool allowed = path.MaySend(limit) && buffer.Length >= path.Path.HeaderBytes + limit;
             ulong token = challenge ? parts.Random.NextUInt64() | 1 : 0;
             if (challenge)
@@ -83,7 +83,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 _ = writer.TryWritePathToken(FrameType.PathChallenge, token);
             }
 
-            writer.PadTo(mtuBytes - SessionPacket.OverheadBytes);
+            writer.PadTo(mtuBytes - parts.OverheadBytes);
             PacketRecord record = new(parts.Loss);
             int bytes = Seal(now, buffer, path, writer.Length, ref record);
             transmit = new(path.Path, bytes, bytes);
@@ -115,12 +115,12 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
             if (eliciting && frames.HasMore)
             {
-                writer.PadTo(path.Mtu.CurrentBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(path.Mtu.CurrentBytes - parts.OverheadBytes);
             }
 
             if (record.IsAckEliciting)
             {
-                writer.PadTo(SessionPacket.MinResettableBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(SessionPacket.MinResettableBytes - parts.OverheadBytes);
             }
 
             int bytes = Seal(now, packet, path, writer.Length, ref record);
@@ -178,7 +178,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     {
         SkipNumberIfDue(now);
         path.Path.WriteHeader(buffer);
-        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
+        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - parts.OverheadBytes));
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
@@ -199,7 +199,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
     private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
     {
-        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
+        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
         parts.Keys.UpdateIfDue(number);
         SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);

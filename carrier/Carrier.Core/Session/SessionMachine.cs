@@ -48,7 +48,7 @@ public sealed class SessionMachine : IDisposable
     {
         get
         {
-            int room = _parts.Paths.Active.Mtu.CurrentBytes - SessionPacket.OverheadBytes;
+            int room = _parts.Paths.Active.Mtu.CurrentBytes - _parts.OverheadBytes;
             return Math.Min(_parts.Remote.MaxDatagramBytes, room - (FrameWriter.DatagramBytes(room) - room));
         }
     }

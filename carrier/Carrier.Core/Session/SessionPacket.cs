@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
 
 namespace Carrier.Core.Session;
@@ -10,7 +11,7 @@ namespace Carrier.Core.Session;
 ///  0      0x60 | key phase (bit 0)             0      0x62
 ///  1..8   destination connection id            1..8   the connection id that was not known
 ///  9..12  packet number, low 32 bits           9..24  its reset token
-/// 13..    AEAD(frames), then its 16-byte tag
+/// 13..    AEAD(frames), then its tag: 16 bytes, AEGIS-128L 32
 /// </code>
 /// Bytes 0..12 are the associated data. Integers are big-endian.
 /// </remarks>
@@ -18,13 +19,8 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
 {
     public const int HeaderBytes = 1 + ConnectionId.Bytes + sizeof(uint);
 
-    public const int TagBytes = 16;
-
-    /// <summary>What every packet adds to its frames.</summary>
-    public const int OverheadBytes = HeaderBytes + TagBytes;
-
     /// <summary>Tag and at least one frame byte: anything shorter is no session packet.</summary>
-    public const int MinBytes = OverheadBytes + 1;
+    public const int MinBytes = HeaderBytes + CipherSuites.MinTagBytes + 1;
 
     public const int ResetBytes = 1 + ConnectionId.Bytes + ResetToken.Bytes;
 
@@ -33,6 +29,9 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
     public const int MinResettableBytes = ResetBytes + MinBytes + 1;
 
     private const ulong NumberWindow = 1UL << 32;
+
+    /// <summary>What a packet adds to its frames.</summary>
+    public static int OverheadBytes(CipherSuite suite) => HeaderBytes + CipherSuites.TagBytes(suite);
 
     public static bool TryParse(ReadOnlySpan<byte> packet, out SessionPacket header)
     {
