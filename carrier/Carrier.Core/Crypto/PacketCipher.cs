@@ -94,6 +94,7 @@ public sealed unsafe class PacketCipher : IDisposable
 
     /// <summary>Writes ciphertext ‖ tag, <see cref="TagBytes"/> more than the plaintext, which may be the start of the destination itself.</summary>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Seal(ulong packetNumber, ReadOnlySpan<byte> header, ReadOnlySpan<byte> plaintext, Span<byte> destination)
     {
         Span<byte> target = destination[..(plaintext.Length + TagBytes)];
@@ -119,6 +120,7 @@ public sealed unsafe class PacketCipher : IDisposable
     /// <summary>Opens in place: the plaintext is all but the last <see cref="TagBytes"/>. Too short or not authentic is false, and the bytes are then worthless:
     /// nothing else changes, so a forgery costs the caller no more than the work.</summary>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryOpen(ulong packetNumber, ReadOnlySpan<byte> header, Span<byte> sealedBytes)
     {
         if (sealedBytes.Length < TagBytes)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 
@@ -21,6 +22,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     /// <summary>When the pacer lets the next packet go; Never when nothing waits for it.</summary>
     public Instant PacedUntil { get; private set; } = Instant.Never;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         transmit = default;
@@ -94,6 +96,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TrySendBatch(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         PathState path = parts.Paths.Active;
@@ -143,6 +146,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     }
 
     // Acknowledgements always go; the rest waits for window and pacer, unless a probe is owed.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool MaySendEliciting(Instant now, PathState path, int batchedBytes)
     {
         if (parts.Loss.ProbesOwed > 0)
@@ -174,6 +178,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
     {
         SkipNumberIfDue(now);
@@ -197,6 +202,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         _untilSkip = _untilSkip <= 0 ? 1 + parts.Random.NextInt32(2 * parts.Options.SkipNumberEvery) : _untilSkip - 1;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
     {
         Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);

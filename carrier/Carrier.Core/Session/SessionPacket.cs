@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
 
@@ -33,6 +34,7 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
     /// <summary>What a packet adds to its frames.</summary>
     public static int OverheadBytes(CipherSuite suite) => HeaderBytes + CipherSuites.TagBytes(suite);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryParse(ReadOnlySpan<byte> packet, out SessionPacket header)
     {
         header = default;
@@ -56,6 +58,7 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
     }
 
     /// <summary>The full number nearest to <paramref name="expected"/>, one more than the highest received (RFC 9000 §A.3).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong ExpandNumber(ulong expected, uint truncated)
     {
         ulong candidate = (expected & ~(NumberWindow - 1)) | truncated;

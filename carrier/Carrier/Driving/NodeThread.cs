@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Net;
@@ -47,6 +48,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     public void LogPathChanged(NodeSession session, in NetworkPath path) => NodeLog.PathChanged(_logger, session.Id, path.IsRelayed);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override bool DrainEffects(Instant now)
     {
         bool any = false;

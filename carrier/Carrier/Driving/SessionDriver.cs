@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Session.Streams;
@@ -53,6 +54,7 @@ internal sealed class SessionDriver : NetworkWork
     public void Post(NetworkWork work) => _thread.Post(work);
 
     /// <summary>Takes one thing the machine says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, in SessionEffect effect)
     {
         switch (effect.Kind)
@@ -96,6 +98,7 @@ internal sealed class SessionDriver : NetworkWork
     }
 
     /// <summary>Moves what one stream can move.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Pump(Instant now, StreamDriver stream)
     {
         if (_isOver)

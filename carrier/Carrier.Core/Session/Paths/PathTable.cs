@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Paths;
 
 /// <summary>The paths of a session, the one in use, and the rules by which it changes.</summary>
@@ -65,6 +67,7 @@ internal sealed class PathTable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PathState? Find(in NetworkPath path)
     {
         if (Active.Path == path)
@@ -181,6 +184,7 @@ internal sealed class PathTable
     }
 
     /// <summary>Finds a path that has a response to give or a challenge due.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryNextProbing(Instant now, out PathState probing)
     {
         foreach (PathState path in _paths)
