@@ -218,6 +218,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             return false;
         }
 
+        _acceptor?.Confirmed(session);
         if (!_protocols.Contains(session.Protocol))
         {
             session.Machine.Close(now, NodeCloseCode.ProtocolNotSpoken, "no such protocol here");

@@ -72,5 +72,14 @@ internal static unsafe partial class Sodium
     internal static partial int crypto_generichash(byte* hash, nuint hashLength, byte* input, ulong inputLength, byte* key, nuint keyLength);
 
     [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_init(byte* state, byte* key, nuint keyLength);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_update(byte* state, byte* input, ulong inputLength);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_final(byte* state, byte* mac);
+
+    [LibraryImport(Library)]
     private static partial int sodium_init();
 }

@@ -39,10 +39,8 @@ internal sealed class Dialer(
     private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();
     private readonly DeadlineHeap<DialAttempt> _wakes = new();
-    private readonly HashSet<NetworkPath> _channels = [];
-    private readonly Queue<NetworkPath> _channelsByAge = new();
-    private readonly HashSet<Endpoint> _answering = [];
-    private readonly Queue<Endpoint> _answeringByAge = new();
+    private readonly RecentSet<NetworkPath> _channels = new(MaxChannels);
+    private readonly RecentSet<Endpoint> _answering = new(MaxAnswering);
     private readonly Queue<ConnectRequest> _connects = new();
     private readonly Queue<NodeEffect> _effects = new();
 
@@ -89,6 +87,12 @@ internal sealed class Dialer(
 
         FailIfHopeless(now, dial);
     }
+
+    /// <summary>Whether the dial still runs.</summary>
+    public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);
+
+    /// <summary>Whether the dial is knocking straight at an address that answered one not long ago.</summary>
+    public bool KnocksWhereAnswered(ulong id) => _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(IsAnswering);
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
@@ -141,7 +145,7 @@ internal sealed class Dialer(
         if (answer.Status == ConnectStatus.Connected)
         {
             NetworkPath channel = new(request.Home.Endpoint, answer.Channel);
-            Remember(channel);
+            _channels.Add(channel);
             attempt.Relays.Add(channel);
             attempt.NextRelayAt = Instant.Min(attempt.NextRelayAt, now + attempt.RelayGap);
         }
@@ -184,28 +188,12 @@ internal sealed class Dialer(
 
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
 
-    private void Remember(in NetworkPath channel)
-    {
-        if (_channels.Add(channel))
-        {
-            _channelsByAge.Enqueue(channel);
-            if (_channels.Count > MaxChannels)
-            {
-                _ = _channels.Remove(_channelsByAge.Dequeue());
-            }
-        }
-    }
-
     // It proved that it wants what we send: not somebody whom a candidate list has us flood.
     private void RememberAnswering(in NetworkPath path)
     {
-        if (!path.IsRelayed && _answering.Add(path.Remote))
+        if (!path.IsRelayed)
         {
-            _answeringByAge.Enqueue(path.Remote);
-            if (_answering.Count > MaxAnswering)
-            {
-                _ = _answering.Remove(_answeringByAge.Dequeue());
-            }
+            _answering.Add(path.Remote);
         }
     }
 
@@ -241,6 +229,8 @@ internal sealed class Dialer(
         Work(now, attempt);
     }
 
+    private bool IsAnswering(DialAttempt attempt) => attempt.Direct.Exists(path => _answering.Contains(path.Remote));
+
     // Adds what this record names and the attempt does not know yet: a cached record and a fresh one make one attempt.
     private void Learn(Instant now, DialAttempt attempt, PeerDevice device)
     {
@@ -260,8 +250,9 @@ internal sealed class Dialer(
             bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
             if (!isKnown)
             {
+                // A device that answered us straight not long ago very likely does again; its homes have something better to do.
                 attempt.Homes.Enqueue(home);
-                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, now);
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, IsAnswering(attempt) ? now + DialAttempt.HomeGap : now);
             }
         }
 
@@ -325,7 +316,10 @@ internal sealed class Dialer(
     private void Complete(Instant now, in WallClock clock, in NetworkPath path, DialAttempt attempt, SessionKeys keys)
     {
         Dial dial = attempt.Dial;
-        bool isDevice = Delegation.TryParse(attempt.Initiator.Response.Delegation, out Delegation? delegation)
+        // The one verified for the dial already, unless the device has a newer one than its record.
+        Delegation? delegation = attempt.Device.Delegation;
+        bool isDevice = (attempt.Initiator.Response.Delegation.SequenceEqual(delegation.Encoded.Span)
+                || Delegation.TryParse(attempt.Initiator.Response.Delegation, out delegation))
             && delegation.ExchangeKey == attempt.Device.ExchangeKey && delegation.TrustId == dial.Peer
             && delegation.Verify(clock.At(now), floors.Of(dial.Peer)) == DelegationVerdict.Valid;
         NodeSession? session = isDevice ? opener.Complete(now, path, attempt.Initiator, keys, attempt.LocalId, dial.Peer, dial.Protocol) : null;

@@ -11,16 +11,12 @@ namespace Carrier.Driving;
 /// <remarks>Touched by the network thread alone but for <see cref="Post"/> and the two boxes.</remarks>
 internal sealed class SessionDriver : NetworkWork
 {
-    /// <summary>The largest datagram payload either side can meet.</summary>
-    private const int MaxDatagramBytes = 65_536;
-
     /// <summary>How often the round trip shown to the application is taken anew, at most.</summary>
     private static readonly TimeSpan PathRefresh = TimeSpan.FromMilliseconds(100);
 
     private readonly NodeThread _thread;
     private readonly Dictionary<ulong, StreamDriver> _streams = [];
     private readonly Queue<PendingOpen> _opens = new();
-    private readonly byte[] _datagram = new byte[MaxDatagramBytes];
     private (ulong Code, string Reason)? _closeWhenDelivered;
     private Instant _refreshPathAt;
     private bool _isOver;
@@ -173,10 +169,10 @@ internal sealed class SessionDriver : NetworkWork
     /// <summary>The application put datagrams into <see cref="Outgoing"/>.</summary>
     protected internal override void Run(Instant now)
     {
-        while (Outgoing.TryTake(_datagram, out int bytes, out _))
+        while (Outgoing.TryTake(_thread.Scratch, out int bytes, out _))
         {
             // One the machine has no room for is lost, as datagrams are.
-            _ = Machine.TrySendDatagram(_datagram.AsSpan(0, bytes));
+            _ = Machine.TrySendDatagram(_thread.Scratch.AsSpan(0, bytes));
         }
 
         Session.MaxDatagramBytes = Machine.MaxDatagramBytes;
@@ -224,9 +220,9 @@ internal sealed class SessionDriver : NetworkWork
     private void TakeDatagrams()
     {
         bool any = false;
-        while (Machine.TryReadDatagram(_datagram, out int bytes))
+        while (Machine.TryReadDatagram(_thread.Scratch, out int bytes))
         {
-            any |= Incoming.TryPut(_datagram.AsSpan(0, bytes));
+            any |= Incoming.TryPut(_thread.Scratch.AsSpan(0, bytes));
         }
 
         if (any)
