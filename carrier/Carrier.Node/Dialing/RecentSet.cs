@@ -1,6 +1,6 @@
 namespace Carrier.Node.Dialing;
 
-/// <summary>The last <paramref name="capacity"/> distinct items entered; the oldest gives way.</summary>
+/// <summary>A set of at most <paramref name="capacity"/> items; the one added first gives way.</summary>
 internal sealed class RecentSet<T>(int capacity)
 {
     private readonly HashSet<T> _items = [];
@@ -10,13 +10,15 @@ internal sealed class RecentSet<T>(int capacity)
 
     public void Add(T item)
     {
-        if (_items.Add(item))
+        if (!_items.Add(item))
         {
-            _byAge.Enqueue(item);
-            if (_items.Count > capacity)
-            {
-                _ = _items.Remove(_byAge.Dequeue());
-            }
+            return;
+        }
+
+        _byAge.Enqueue(item);
+        if (_items.Count > capacity)
+        {
+            _ = _items.Remove(_byAge.Dequeue());
         }
     }
 }

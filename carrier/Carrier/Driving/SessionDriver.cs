@@ -49,6 +49,8 @@ internal sealed class SessionDriver : NetworkWork
 
     public void Post(NetworkWork work) => _thread.Post(work);
 
+    public void LogSubscriberFailed(Exception exception) => _thread.LogSubscriberFailed(Node, exception);
+
     /// <summary>Takes one thing the machine says.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, in SessionEffect effect)
