@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Wire;
@@ -23,6 +24,7 @@ public sealed partial class NodeMachine
     private TokenBucket _resets;
     private TokenBucket _resetAnswers;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram)
     {
         if (datagram.IsEmpty || path.Remote.Port == 0)
@@ -60,6 +62,7 @@ public sealed partial class NodeMachine
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
     {
         if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
@@ -137,6 +140,7 @@ public sealed partial class NodeMachine
     }
 
     /// <summary>Lets the machines hand each other what the last batch or timeout brought, until nothing moves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Settle(Instant now)
     {
         _sessions.Settle(now);
@@ -185,6 +189,7 @@ public sealed partial class NodeMachine
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Settle(Instant now, in RpcEffect effect)
     {
         switch (effect.Kind)

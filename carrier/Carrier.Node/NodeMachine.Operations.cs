@@ -23,7 +23,10 @@ public sealed partial class NodeMachine
             return operation;
         }
 
-        if (!_directory.TrySearch(now, peer, operation, forDial: true))
+        // A dial that knocks where it was answered before is most likely over before the network would have said anything.
+        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, peer, operation))
+            || _directory.TrySearch(now, peer, operation, forDial: true);
+        if (!searches)
         {
             _dialer.Resolved(now, Clock, operation, [], networkAnswered: false, final: true);
         }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
 
@@ -31,6 +32,7 @@ internal sealed class AckScheduler
     public bool HasNews => _eliciting > 0;
 
     /// <summary>Notes a packet that was authentic and wholly processed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnPacket(Instant now, ulong packetNumber, bool ackEliciting)
     {
         bool inOrder = packetNumber == NextExpected;
@@ -52,6 +54,7 @@ internal sealed class AckScheduler
     }
 
     /// <summary>Writes ACK with as many ranges as fit, newest first; false, writing nothing, when not even one does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryWrite(Instant now, ref FrameWriter writer, out ulong largest)
     {
         largest = _received.Largest;

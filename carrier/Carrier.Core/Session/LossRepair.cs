@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Session.Streams;
@@ -12,6 +13,7 @@ internal sealed class LossRepair(SessionParts parts)
     /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
     private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay)
     {
         RecoveryReport report = parts.Loss.OnAckReceived(newestFirst, delay, now);
@@ -45,6 +47,7 @@ internal sealed class LossRepair(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Apply(Instant now, in RecoveryReport report)
     {
         Paths.PathState path = parts.Paths.Active;
@@ -64,6 +67,7 @@ internal sealed class LossRepair(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OnAcknowledged(in SentFrame frame)
     {
         switch ((FrameType)frame.Kind)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
@@ -8,6 +9,7 @@ namespace Carrier.Core.Session;
 /// <summary>Opens a packet and acts on its frames, in the order: ours? new? authentic? Only then does it change anything.</summary>
 internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
     {
         if (!SessionPacket.TryParse(packet, out SessionPacket header))
@@ -42,9 +44,10 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        OnAuthentic(now, path, header.Destination, number, body[..^SessionPacket.TagBytes]);
+        OnAuthentic(now, path, header.Destination, number, body[..^parts.Keys.TagBytes]);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames)
     {
         if (parts.Close.State is SessionState.Closing)
@@ -62,10 +65,10 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
         parts.Timers.OnHeard(now);
         parts.Counts.PacketsReceived++;
-        parts.Counts.BytesReceived += frames.Length + SessionPacket.OverheadBytes;
+        parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
         {
-            from.ReceivedBytes += frames.Length + SessionPacket.OverheadBytes;
+            from.ReceivedBytes += frames.Length + parts.OverheadBytes;
         }
 
         bool newest = number >= parts.Acks.NextExpected;
@@ -108,6 +111,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode HandleFrames(Instant now, PathState? from, ConnectionId destination, ReadOnlySpan<byte> frames, ref PacketTally tally)
     {
         FrameReader reader = new(frames);
@@ -135,6 +139,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         return CloseCode.NoError;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode HandleFrame(
         Instant now, PathState? from, ConnectionId destination, FrameType type, ref FrameReader reader, ref PacketTally tally)
     {
@@ -164,6 +169,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode OnAck(Instant now, ref FrameReader reader)
     {
         Span<AckRange> ranges = stackalloc AckRange[FrameReader.MaxAckRanges];
@@ -172,6 +178,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             : CloseCode.FrameEncoding;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode OnStream(Instant now, FrameType type, ref FrameReader reader, ref PacketTally tally)
     {
         if (!reader.TryReadStream(type, out StreamFrame frame))

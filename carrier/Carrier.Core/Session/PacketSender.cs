@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 
@@ -21,6 +22,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     /// <summary>When the pacer lets the next packet go; Never when nothing waits for it.</summary>
     public Instant PacedUntil { get; private set; } = Instant.Never;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         transmit = default;
@@ -59,7 +61,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 continue;
             }
 
-            int limit = mtuBytes > 0 ? mtuBytes : SessionPacket.OverheadBytes + ProbeFrameBytes;
+            int limit = mtuBytes > 0 ? mtuBytes : parts.OverheadBytes + ProbeFrameBytes;
             bool allowed = path.MaySend(limit) && buffer.Length >= path.Path.HeaderBytes + limit;
             ulong token = challenge ? parts.Random.NextUInt64() | 1 : 0;
             if (challenge)
@@ -83,7 +85,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 _ = writer.TryWritePathToken(FrameType.PathChallenge, token);
             }
 
-            writer.PadTo(mtuBytes - SessionPacket.OverheadBytes);
+            writer.PadTo(mtuBytes - parts.OverheadBytes);
             PacketRecord record = new(parts.Loss);
             int bytes = Seal(now, buffer, path, writer.Length, ref record);
             transmit = new(path.Path, bytes, bytes);
@@ -94,6 +96,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TrySendBatch(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         PathState path = parts.Paths.Active;
@@ -124,12 +127,12 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
             if (eliciting && frames.HasMore)
             {
-                writer.PadTo(packetBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(packetBytes - parts.OverheadBytes);
             }
 
             if (record.IsAckEliciting)
             {
-                writer.PadTo(SessionPacket.MinResettableBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(SessionPacket.MinResettableBytes - parts.OverheadBytes);
             }
 
             int bytes = Seal(now, packet, path, writer.Length, ref record);
@@ -152,6 +155,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     }
 
     // Acknowledgements always go; the rest waits for window and pacer, unless a probe is owed.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool MaySendEliciting(Instant now, PathState path, int batchedBytes)
     {
         if (parts.Loss.ProbesOwed > 0)
@@ -183,11 +187,12 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
     {
         SkipNumberIfDue(now);
         path.Path.WriteHeader(buffer);
-        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
+        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - parts.OverheadBytes));
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
@@ -206,9 +211,10 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         _untilSkip = _untilSkip <= 0 ? 1 + parts.Random.NextInt32(2 * parts.Options.SkipNumberEvery) : _untilSkip - 1;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
     {
-        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
+        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
         parts.Keys.UpdateIfDue(number);
         SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);

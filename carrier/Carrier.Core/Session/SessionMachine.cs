@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 using Carrier.Core.Session.Streams;
@@ -48,7 +49,7 @@ public sealed class SessionMachine : IDisposable
     {
         get
         {
-            int room = _parts.Paths.Active.Mtu.CurrentBytes - SessionPacket.OverheadBytes;
+            int room = _parts.Paths.Active.Mtu.CurrentBytes - _parts.OverheadBytes;
             return Math.Min(_parts.Remote.MaxDatagramBytes, room - (FrameWriter.DatagramBytes(room) - room));
         }
     }
@@ -105,6 +106,7 @@ public sealed class SessionMachine : IDisposable
     }
 
     /// <summary>Takes one session packet, without its relay header, as it came over <paramref name="path"/>; it is opened in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
     {
         if (State == SessionState.Closed)
@@ -181,6 +183,7 @@ public sealed class SessionMachine : IDisposable
 
     /// <summary>Takes bytes to send; returns how many. Fewer than offered, 0 included: <see cref="SessionEffectKind.StreamWritable"/> follows, unless
     /// the stream cannot be written at all any more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Write(StreamId id, ReadOnlySpan<byte> data)
     {
         if (!_parts.Streams.TryGet(id.Value, out StreamState stream) || stream.Send is null || stream.ResetCode is not null)
@@ -206,6 +209,7 @@ public sealed class SessionMachine : IDisposable
 
     /// <summary>Moves bytes out of a stream, in order; returns how many. <paramref name="finished"/> when all up to the peer's fin was read, and never
     /// for a stream that was reset or is not known: a stream cut off must not look complete.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Read(Instant now, StreamId id, Span<byte> destination, out bool finished)
     {
         finished = false;
@@ -311,6 +315,7 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AfterMove(Instant now)
     {
         CloseIfDelivered(now);

@@ -16,6 +16,7 @@ internal sealed class SessionParts
         Random = setup.Random;
         Drops = setup.Drops;
         Keys = new KeyPhases(setup.Suite, setup.SendSecret, setup.ReceiveSecret, Options.KeyUpdatePackets);
+        OverheadBytes = SessionPacket.OverheadBytes(setup.Suite);
         Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey, Random);
         Paths = new PathTable(
             Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.CongestionControl, Options.NearestScope, Random);
@@ -42,6 +43,9 @@ internal sealed class SessionParts
     public DropCounters Drops { get; }
 
     public KeyPhases Keys { get; }
+
+    /// <inheritdoc cref="SessionPacket.OverheadBytes"/>
+    public int OverheadBytes { get; }
 
     public ConnectionIds Ids { get; }
 

@@ -72,6 +72,12 @@ internal sealed class Dialer(
         FailIfHopeless(now, dial);
     }
 
+    /// <summary>Whether the dial still runs.</summary>
+    public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);
+
+    /// <summary>Whether the dial is knocking straight at an address that answered one not long ago.</summary>
+    public bool KnocksWhereAnswered(ulong id) => _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(_initiations.KnocksWhereAnswered);
+
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _initiations.IsChannel(path);
 
@@ -181,7 +187,10 @@ internal sealed class Dialer(
     private void Complete(Instant now, in WallClock clock, in NetworkPath path, DialAttempt attempt, SessionKeys keys)
     {
         Dial dial = attempt.Dial;
-        bool isDevice = Delegation.TryParse(attempt.Initiator.Response.Delegation, out Delegation? delegation)
+        // The one verified for the dial already, unless the device has a newer one than its record.
+        Delegation? delegation = attempt.Device.Delegation;
+        bool isDevice = (attempt.Initiator.Response.Delegation.SequenceEqual(delegation.Encoded.Span)
+                || Delegation.TryParse(attempt.Initiator.Response.Delegation, out delegation))
             && delegation.ExchangeKey == attempt.Device.ExchangeKey && delegation.TrustId == dial.Peer
             && delegation.Verify(clock.At(now), floors.Of(dial.Peer)) == DelegationVerdict.Valid;
         NodeSession? session = isDevice ? opener.Complete(now, path, attempt.Initiator, keys, attempt.LocalId, dial.Peer, dial.Protocol) : null;

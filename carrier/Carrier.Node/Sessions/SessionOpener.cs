@@ -14,8 +14,8 @@ namespace Carrier.Node.Sessions;
 internal sealed class SessionOpener(
     NodeOptions options, LocalIdentity local, LocalAddresses addresses, SessionTable sessions, ReadOnlyMemory<byte> resetKey, RandomSource random, DropCounters drops)
 {
-    /// <summary>Slabs kept while traffic comes in waves, 64 MB: more than one session's send buffer and receive window together.</summary>
-    private const int MaxRetainedSlabs = 1_024;
+    /// <summary>Slabs kept while traffic comes in waves, 40 MB: one session's send buffer and receive window together.</summary>
+    private const int MaxRetainedSlabs = 640;
 
     /// <summary>Slabs out with all sessions together, 1 GB: what all peers together can make this node hold.</summary>
     private const int MaxSlabs = 16_384;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Net;
@@ -12,6 +13,9 @@ namespace Carrier.Driving;
 internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, INodeEvents events, TimeSpan spinBeforeBlocking, ILogger logger)
     : NetworkThread(machine, sockets, spinBeforeBlocking, logger)
 {
+    /// <summary>The largest datagram payload either side can meet.</summary>
+    private const int MaxDatagramBytes = 65_536;
+
     private readonly HashSet<SessionDriver> _sessions = [];
     private readonly ILogger _logger = logger;
 
@@ -19,6 +23,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     public NodeMachine Machine => machine;
 
     public SlabMemoryPool Pool { get; } = new();
+
+    /// <summary>Where one datagram of the application lies between its box and the machine. For the network thread alone.</summary>
+    public byte[] Scratch { get; } = new byte[MaxDatagramBytes];
 
     /// <summary>What the machine works on, by its number. For the network thread alone.</summary>
     public Dictionary<ulong, PendingOperation> Operations { get; } = [];
@@ -49,6 +56,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     public void LogSubscriberFailed(NodeSession session, Exception exception) => NodeLog.SubscriberFailed(_logger, session.Id, exception);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override bool DrainEffects(Instant now)
     {
         bool any = false;

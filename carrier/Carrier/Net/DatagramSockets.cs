@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core;
 
@@ -71,6 +72,7 @@ internal sealed class DatagramSockets : IDisposable
     }
 
     /// <inheritdoc cref="DatagramSocket.TryReceive"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReceive(int index, Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {
         Counters.ReceiveCalls++;
@@ -86,6 +88,7 @@ internal sealed class DatagramSockets : IDisposable
 
     /// <summary>Sends by the socket of the destination's family, going over to a slower kind where the kernel refuses this one.</summary>
     /// <inheritdoc cref="DatagramSocket.Send"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
     {
         sentBytes = 0;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core;
 
@@ -47,6 +48,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
@@ -93,6 +95,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
@@ -154,6 +157,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
     }
 
     /// <summary>Sends one chunk and returns errno, zero on success.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int SendChunk(ref Libc.MsgHdr message, byte* data, int bytes, int segmentBytes)
     {
         Libc.IoVec vector = new() { Base = data, Length = (nuint)bytes };

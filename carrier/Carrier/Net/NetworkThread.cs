@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Microsoft.Extensions.Logging;
 
@@ -122,6 +123,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Goes once around; true when nothing is left to do before a packet, a deadline or a post.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Turn()
     {
         bool isDrained = Receive();
@@ -139,6 +141,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Hands received batches to the machine; false when more may be waiting.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Receive()
     {
         bool isDrained = true;
@@ -158,6 +161,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Sends until the machine has nothing more or the kernel no room; false when the turn's share ended first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Transmit(Instant now)
     {
         for (int batches = 0; batches < MaxBatchesPerTurn; batches++)

@@ -8,8 +8,8 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
     /// <summary>Large enough that a full batch of the network thread crosses few of them.</summary>
     public const int SlabBytes = 65_536;
 
-    /// <summary>Returned slabs kept while traffic comes in waves, 64 MB; the rest go to the collector.</summary>
-    private const int MaxRetained = 1_024;
+    /// <summary>Returned slabs kept while traffic comes in waves, 32 MB: a dozen busy streams; the rest go to the collector.</summary>
+    private const int MaxRetained = 512;
 
     private readonly Lock _lock = new();
     private readonly Stack<Slab> _retained = new();

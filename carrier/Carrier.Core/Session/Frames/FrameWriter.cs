@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Wire;
 
@@ -59,6 +60,7 @@ public ref struct FrameWriter(Span<byte> packet)
     }
 
     /// <summary>How many ranges after the newest an ACK can tell here; negative when not even the newest fits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly int CountAckRanges(AckRanges received, ulong delay)
     {
         AckRange newest = received[0];
@@ -90,6 +92,7 @@ public ref struct FrameWriter(Span<byte> packet)
     /// <summary>Opens a STREAM frame and hands out where its data goes, for the caller to fill whole. <paramref name="length"/> is at most
     /// <see cref="StreamCapacity"/>. The length is left out when the data reaches the end of the packet; where a byte or two would be
     /// left, PADDING goes before the frame so that it does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public Span<byte> OpenStream(ulong stream, ulong offset, int length, bool fin)
     {
         int left = Remaining - StreamHeadBytes(stream, offset) - length;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Recovery;
 
 namespace Carrier.Core.Session.Paths;
@@ -70,6 +71,7 @@ internal sealed class PathTable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PathState? Find(in NetworkPath path)
     {
         if (Active.Path == path)
@@ -186,6 +188,7 @@ internal sealed class PathTable
     }
 
     /// <summary>Finds a path that has a response to give or a challenge due.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryNextProbing(Instant now, out PathState probing)
     {
         foreach (PathState path in _paths)

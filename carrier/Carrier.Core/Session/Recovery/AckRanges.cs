@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Session.Recovery;
 
@@ -41,6 +42,7 @@ public sealed class AckRanges
     }
 
     /// <summary>True for a packet number that <see cref="TryAdd"/> would refuse: received already, or too old to tell.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool IsDuplicate(ulong packetNumber)
     {
         if (Count > 0 && packetNumber > Largest)
@@ -53,6 +55,7 @@ public sealed class AckRanges
     }
 
     /// <summary>Remembers a packet that was authenticated. False when it is a duplicate or too old to tell: drop it unprocessed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryAdd(ulong packetNumber)
     {
         if (Count > 0 && packetNumber == Largest + 1)

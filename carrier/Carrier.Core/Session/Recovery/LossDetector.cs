@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Recovery;
 
 /// <summary>
@@ -106,6 +108,7 @@ public sealed class LossDetector(RttEstimator rtt)
     /// The packet <see cref="NextPacketNumber"/> left, while <see cref="HasRoom"/>. Takes over <paramref name="frames"/>; those of a
     /// packet that is not ack-eliciting are forgotten at once, since the peer may never acknowledge it.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnPacketSent(Instant now, int bytes, SentPacketTraits traits, byte path, ref SentFrames frames)
     {
         if ((traits & SentPacketTraits.AckEliciting) == 0)
@@ -141,6 +144,7 @@ public sealed class LossDetector(RttEstimator rtt)
     /// Processes an ACK frame, its ranges newest first and <paramref name="ackDelay"/> as the peer told it. On any outcome but
     /// <see cref="AckOutcome.Accepted"/> the session is to be closed.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RecoveryReport OnAckReceived(ReadOnlySpan<AckRange> newestFirst, TimeSpan ackDelay, Instant now)
     {
         RecoveryReport report = new() { BytesInFlightBefore = BytesInFlight };
@@ -243,6 +247,7 @@ public sealed class LossDetector(RttEstimator rtt)
 
     private bool CountsInFlight(SentPacketTraits traits, byte path) => (traits & SentPacketTraits.InFlight) != 0 && path == _activePath;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Acknowledge(AckRange range, Instant now, ref RecoveryReport report)
     {
         ulong end = range.Largest + 1;
@@ -293,6 +298,7 @@ public sealed class LossDetector(RttEstimator rtt)
         _lossRounds = 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DetectLosses(Instant now, ref RecoveryReport report)
     {
         _lossTime = Instant.Never;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Session.Recovery;
 
@@ -62,6 +63,7 @@ internal sealed class SentPackets
 
     public ref SentPacket this[ulong packetNumber] => ref _ring[(int)(packetNumber & (ulong)(_ring.Length - 1))];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddOutstanding(in SentPacket packet)
     {
         MakeRoom();
@@ -127,6 +129,7 @@ internal sealed class SentPackets
         First = FirstUnresolved();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ulong FirstUnresolved()
     {
         ulong first = TryNextOutstanding(First, Next, out ulong outstanding) ? outstanding : Next;
