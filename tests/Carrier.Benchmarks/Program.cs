@@ -1,4 +1,5 @@
 using Carrier.Benchmarks;
+using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Yardsticks;
@@ -26,6 +27,12 @@ switch (options.Command)
         return 0;
     case "seed" when options.Arguments.Count is 1 or 2:
         await SeedCommand.RunAsync(options);
+        return 0;
+    case "link receive" when options.Arguments.Count == 1:
+        await LinkReceiver.RunAsync(options);
+        return 0;
+    case "link send" when options.Arguments.Count == 2:
+        await LinkSender.RunAsync(options);
         return 0;
     case "yardstick udp-echo":
         UdpPingPong.Serve();
