@@ -23,7 +23,7 @@ public sealed partial class NodeMachine
     private TokenBucket _resets;
     private TokenBucket _resetAnswers;
 
-    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram)
+    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram, EcnCodepoint ecn)
     {
         if (datagram.IsEmpty || path.Remote.Port == 0)
         {
@@ -34,7 +34,7 @@ public sealed partial class NodeMachine
         switch ((PacketKind)datagram[0])
         {
             case PacketKind.SessionPhase0 or PacketKind.SessionPhase1:
-                HandleSessionPacket(now, path, datagram);
+                HandleSessionPacket(now, path, datagram, ecn);
                 break;
             case PacketKind.RelayData when !path.IsRelayed:
                 HandleRelayed(now, path.Remote, datagram);
@@ -60,9 +60,9 @@ public sealed partial class NodeMachine
         }
     }
 
-    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
+    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
-        if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
+        if (_sessions.TryHandle(now, path, packet, ecn, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
             || !_outbox.TryReserve(path.HeaderBytes + SessionPacket.ResetBytes, out Span<byte> room))
         {
             return;
@@ -101,7 +101,7 @@ public sealed partial class NodeMachine
             return;
         }
 
-        HandleDatagram(now, path, inner);
+        HandleDatagram(now, path, inner, EcnCodepoint.NotCapable); // a mark says nothing of the way before the relay
     }
 
     private void HandleReset(Instant now, ReadOnlySpan<byte> packet)

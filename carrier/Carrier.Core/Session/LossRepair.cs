@@ -12,8 +12,9 @@ internal sealed class LossRepair(SessionParts parts)
     /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
     private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
 
-    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay)
+    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay, EcnCounts? ecn)
     {
+        bool advances = parts.Loss.LargestAcked is not { } largest || newestFirst[0].Largest > largest;
         RecoveryReport report = parts.Loss.OnAckReceived(newestFirst, delay, now);
         if (report.Outcome != AckOutcome.Accepted)
         {
@@ -22,6 +23,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         parts.Keys.OnAcknowledged(newestFirst[0].Largest);
         Apply(now, report);
+        if (parts.Ecn.OnAck(ecn, report.AckedMarkedPackets, advances))
+        {
+            parts.Paths.Active.Congestion.OnEcn(now, report.NewestAckedSentAt);
+        }
+
         return CloseCode.NoError;
     }
 
@@ -34,6 +40,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         RecoveryReport report = parts.Loss.OnTimeout(now);
         Apply(now, report);
+        if (report.ProbeTimeout)
+        {
+            parts.Ecn.OnProbeTimeout();
+        }
+
         if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.DeadAfterProbeTimeouts)
         {
             if (parts.Paths.Active.Mtu.CurrentBytes > Paths.MtuSearch.BaseBytes)

@@ -65,7 +65,8 @@ internal sealed unsafe class MmsgSocket : DatagramSocket
         return false;
     }
 
-    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    public override SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
         new Span<byte>(address, SocketAddressBytes.IPv6Bytes).Clear();

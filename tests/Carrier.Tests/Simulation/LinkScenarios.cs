@@ -141,6 +141,42 @@ public class LinkScenarios
         Assert.InRange(total * 8 / 30e6, 75, 96);
     }
 
+    [Theory]
+    [InlineData(CongestionControl.Cubic)]
+    [InlineData(CongestionControl.Bbr)]
+    public void A_queue_that_marks_is_kept_short_without_losing_a_packet(CongestionControl control)
+    {
+        using SessionsOnLink world = new(Near with { MarkAboveBytes = 200_000 }, 1, Cubic with { CongestionControl = control });
+        world.Begin(world.Flows[0]);
+        world.RunFor(TimeSpan.FromSeconds(5));
+        long lost = world.Forward.Overflowed;
+        long before = world.Flows[0].ReceivedBytes;
+        world.RunFor(TimeSpan.FromSeconds(20));
+        Assert.Equal(lost, world.Forward.Overflowed);
+        Assert.InRange((world.Flows[0].ReceivedBytes - before) * 8 / 20e6, 80, 96);
+        Assert.True(world.MarkedPackets > 100_000);
+    }
+
+    [Fact]
+    public void A_path_that_washes_marks_off_is_found_out()
+    {
+        using SessionsOnLink world = new(Near with { Bleaches = true }, 1, Cubic);
+        world.Begin(world.Flows[0]);
+        world.RunFor(TimeSpan.FromSeconds(3));
+        Assert.InRange(world.MarkedPackets, 1, 2 * EcnValidation.TestingPackets * 3);
+        Assert.InRange(world.Flows[0].ReceivedBytes * 8 / 3e6, 60, 96);
+    }
+
+    [Fact]
+    public void A_path_that_drops_what_is_marked_still_carries_the_session()
+    {
+        using SessionsOnLink world = new(Near with { DropsMarkable = true }, 1, Cubic);
+        world.Begin(world.Flows[0]);
+        world.RunFor(TimeSpan.FromSeconds(10));
+        Assert.InRange(world.MarkedPackets, 1, 2 * EcnValidation.TestingPackets * 3);
+        Assert.InRange(world.Flows[0].ReceivedBytes * 8 / 10e6, 10, 96); // its first flight is lost whole, and slow start with it
+    }
+
     // The part of the link's rate that the application got after a time to settle.
     private static double Rate(LinkConditions link, SessionOptions options, TimeSpan settle, TimeSpan time)
     {

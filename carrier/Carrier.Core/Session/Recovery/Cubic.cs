@@ -9,6 +9,9 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
     /// <summary>β_cubic: what is left of the window after congestion (RFC 9438 §4.6).</summary>
     public const double Beta = 0.7;
 
+    /// <summary>What is left after a mark of congestion: the queue was still short (ABE, RFC 8511 §3).</summary>
+    public const double BetaEcn = 0.85;
+
     /// <summary>C: the aggressiveness, in segments a second cubed (RFC 9438 §5).</summary>
     public const double C = 0.4;
 
@@ -82,11 +85,11 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
 
     public override void OnLost(Instant now, long lostBytes, Instant newestLostSentAt)
     {
-        Reduce(now, newestLostSentAt, canBeUndone: true);
+        Reduce(now, newestLostSentAt, Beta, canBeUndone: true);
         _lostSinceReductionBytes += lostBytes;
     }
 
-    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt, canBeUndone: false);
+    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt, BetaEcn, canBeUndone: false);
 
     public override void OnSpuriousLoss(Instant now, long arrivedBytes)
     {
@@ -133,7 +136,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         _curve.Window = Math.Min(_curve.Window + growth, Math.Max(_curve.SlowStartThreshold, _curve.Window));
     }
 
-    private void Reduce(Instant now, Instant newestSentAt, bool canBeUndone)
+    private void Reduce(Instant now, Instant newestSentAt, double beta, bool canBeUndone)
     {
         if (newestSentAt <= _curve.RecoveryStartedAt)
         {
@@ -148,7 +151,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
 
         // Fast convergence (RFC 9438 §4.7): a flow that is shrinking gives way to newcomers.
         _curve.MaxWindow = _curve.Window < _curve.MaxWindow ? _curve.Window * (1 + Beta) / 2 : _curve.Window;
-        _curve.SlowStartThreshold = Math.Max(_curve.Window * Beta, MinWindowBytes);
+        _curve.SlowStartThreshold = Math.Max(_curve.Window * beta, MinWindowBytes);
         _curve.Window = _curve.SlowStartThreshold;
     }
 

@@ -48,8 +48,9 @@ public class CubicTests
         cubic.OnEcn(At(1.03), At(1));
         Assert.Equal(67_200, cubic.CongestionWindowBytes);
 
+        // A mark costs less than a loss (RFC 8511).
         cubic.OnEcn(At(1.1), At(1.05));
-        Assert.Equal(47_040, cubic.CongestionWindowBytes);
+        Assert.Equal(57_120, cubic.CongestionWindowBytes);
     }
 
     [Fact]
@@ -249,7 +250,7 @@ public class CubicTests
         cubic.OnEcn(At(1), At(0.95));
         cubic.OnLost(At(1.01), Segment, At(0.96));
         cubic.OnSpuriousLoss(At(1.02), Segment);
-        Assert.Equal(67_200, cubic.CongestionWindowBytes);
+        Assert.Equal(81_600, cubic.CongestionWindowBytes);
     }
 
     [Fact]
