@@ -31,6 +31,19 @@ internal static class LinkReceiver
         }
     }
 
+    /// <summary>Reads what came; 0 at the end of the stream or of the time.</summary>
+    private static async ValueTask<int> ReadAsync(Stream stream, byte[] buffer, CancellationToken limit)
+    {
+        try
+        {
+            return await stream.ReadAsync(buffer, limit);
+        }
+        catch (OperationCanceledException)
+        {
+            return 0;
+        }
+    }
+
     private static async Task TakeAsync(Stream stream, CancellationToken stop)
     {
         byte[] buffer = new byte[LinkProtocol.ChunkBytes];
@@ -41,9 +54,15 @@ internal static class LinkReceiver
         TimeSpan stall = TimeSpan.Zero;
         long received = 0;
         bool isEqual = true;
-        while ((bytes == 0 || received < bytes) && (time == TimeSpan.Zero || Stopwatch.GetElapsedTime(first) < time))
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        if (time > TimeSpan.Zero)
         {
-            int read = await stream.ReadAsync(buffer, stop);
+            limit.CancelAfter(time);
+        }
+
+        while (bytes == 0 || received < bytes)
+        {
+            int read = await ReadAsync(stream, buffer, limit.Token);
             if (read == 0)
             {
                 break;
@@ -57,7 +76,7 @@ internal static class LinkReceiver
             last = now;
         }
 
-        double seconds = Stopwatch.GetElapsedTime(first, last).TotalSeconds;
+        double seconds = (time > TimeSpan.Zero ? time : Stopwatch.GetElapsedTime(first, last)).TotalSeconds;
         string line = Figures.Write(
             ("bytes", received), ("seconds", seconds), ("Mbps", Samples.Ratio(received * 8 / 1e6, seconds)),
             ("stall_ms", stall.TotalMilliseconds), ("equal", isEqual ? 1 : 0));

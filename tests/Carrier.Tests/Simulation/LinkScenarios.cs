@@ -134,11 +134,11 @@ public class LinkScenarios
         using SessionsOnLink world = new(Near with { QueueBytes = queueKilobytes << 10 }, 1, options, options);
         world.Begin(world.Flows[0]);
         world.Begin(world.Flows[1]);
-        world.RunFor(TimeSpan.FromSeconds(30));
+        world.RunFor(TimeSpan.FromSeconds(60));
 
         double total = world.Flows[0].ReceivedBytes + world.Flows[1].ReceivedBytes;
         Assert.InRange(world.Flows[0].ReceivedBytes / total, 0.40, 0.60);
-        Assert.InRange(total * 8 / 30e6, 75, 96);
+        Assert.InRange(total * 8 / 60e6, 75, 96);
     }
 
     [Theory]

@@ -17,6 +17,9 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
     /// <summary>Packets that may leave a millisecond late because somebody else had the processor.</summary>
     private const double LateFraction = 0.02;
 
+    /// <summary>Two flows need this many times the time of one to find their parts: CUBIC's epochs are seconds long.</summary>
+    private const int ShareTimes = 3;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private int _barsHeld;
@@ -111,7 +114,7 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
 
     private async Task<Trial> AloneAsync(LinkCase each, LinkNetwork network, CancellationToken cancellation)
     {
-        FlowReport[] flows = await CarrierAsync(each, network, 1, cancellation);
+        FlowReport[] flows = await CarrierAsync(each, network, 1, time, cancellation);
         await Task.Delay(DrainTime(each.Link), cancellation);
         Goodput tcp = await TcpFlow.RunAsync(network, time, cancellation);
         return new Trial(flows[0].Mbps, tcp.MegabitsPerSecond, flows[0].Mbps / tcp.MegabitsPerSecond, flows[0].IsEqual);
@@ -119,15 +122,15 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
 
     private async Task<Trial> TwoSessionsAsync(LinkCase each, LinkNetwork network, CancellationToken cancellation)
     {
-        FlowReport[] flows = await CarrierAsync(each, network, 2, cancellation);
+        FlowReport[] flows = await CarrierAsync(each, network, 2, ShareTimes * time, cancellation);
         return new Trial(flows[0].Mbps, flows[1].Mbps, flows[0].Mbps / (flows[0].Mbps + flows[1].Mbps), flows.All(flow => flow.IsEqual));
     }
 
     private async Task<Trial> BesideTcpAsync(LinkCase each, LinkNetwork network, CancellationToken cancellation)
     {
-        await using CarrierFlow carrier = await CarrierFlow.StartAsync(bench, network, each.Congestion, 1, Limit, cancellation);
-        Task<Goodput> beside = TcpFlow.RunAsync(network, time, cancellation);
-        FlowReport[] flows = await carrier.RunAsync(time + Patience, cancellation);
+        await using CarrierFlow carrier = await CarrierFlow.StartAsync(bench, network, each.Congestion, 1, Limit(ShareTimes * time), cancellation);
+        Task<Goodput> beside = TcpFlow.RunAsync(network, ShareTimes * time, cancellation);
+        FlowReport[] flows = await carrier.RunAsync((ShareTimes * time) + Patience, cancellation);
         Goodput tcp = await beside;
         return new Trial(flows[0].Mbps, tcp.MegabitsPerSecond, flows[0].Mbps / (flows[0].Mbps + tcp.MegabitsPerSecond), flows[0].IsEqual);
     }
@@ -145,12 +148,12 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
         return new Trial(flow.Mbps, 0, flow.StallMs / 1_000, flow.IsEqual && flow.Bytes == bytes);
     }
 
-    private string[] Limit => ["--seconds", time.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture)];
+    private static string[] Limit(TimeSpan time) => ["--seconds", time.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture)];
 
-    private async Task<FlowReport[]> CarrierAsync(LinkCase each, LinkNetwork network, int sessions, CancellationToken cancellation)
+    private async Task<FlowReport[]> CarrierAsync(LinkCase each, LinkNetwork network, int sessions, TimeSpan limit, CancellationToken cancellation)
     {
-        await using CarrierFlow carrier = await CarrierFlow.StartAsync(bench, network, each.Congestion, sessions, Limit, cancellation);
-        return await carrier.RunAsync(time + Patience, cancellation);
+        await using CarrierFlow carrier = await CarrierFlow.StartAsync(bench, network, each.Congestion, sessions, Limit(limit), cancellation);
+        return await carrier.RunAsync(limit + Patience, cancellation);
     }
 
     /// <summary>What one run left in the queue must not meet the next.</summary>

@@ -63,14 +63,20 @@ internal static class TcpFlow
         byte[] buffer = new byte[ChunkBytes];
         long received = socket.Receive(buffer);
         long begun = Stopwatch.GetTimestamp();
-        TimeSpan elapsed = TimeSpan.Zero;
-        while (elapsed < time && socket.Receive(buffer) is var read and > 0)
+        try
         {
-            received += read;
-            elapsed = Stopwatch.GetElapsedTime(begun);
+            while (Stopwatch.GetElapsedTime(begun) is var elapsed && elapsed < time)
+            {
+                socket.ReceiveTimeout = 1 + (int)(time - elapsed).TotalMilliseconds;
+                received += socket.Receive(buffer);
+            }
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            return new Goodput(received, time); // the sender waits for a retransmission timeout, and the time is over
         }
 
-        return new Goodput(received, elapsed);
+        return new Goodput(received, Stopwatch.GetElapsedTime(begun));
     }
 }
 

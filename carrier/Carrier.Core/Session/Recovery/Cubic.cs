@@ -24,6 +24,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
     private static readonly Instant LongAgo = new(long.MinValue);
 
     private readonly HyStart _hyStart = new();
+    private SlowStartLimit? _limit = new(); // until the first slow start has ended
     private Curve _curve = new()
     {
         Window = InitialWindow(maxDatagramBytes),
@@ -51,6 +52,10 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         }
 
         _idleSince = Instant.Never;
+        if (InFirstSlowStart)
+        {
+            _limit?.OnSent(now, bytes, bytesInFlight);
+        }
     }
 
     public override void OnRttSample(Instant now, TimeSpan rtt)
@@ -58,11 +63,17 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         if (InFirstSlowStart)
         {
             _hyStart.OnRttSample(rtt);
+            _limit?.OnRttSample(Rtt.Smoothed);
         }
     }
 
     public override void OnAcked(Instant now, long ackedBytes, Instant newestSentAt, long bytesInFlightBefore)
     {
+        if (InFirstSlowStart)
+        {
+            _limit?.OnAcked(now, ackedBytes, newestSentAt);
+        }
+
         if (ackedBytes >= bytesInFlightBefore)
         {
             _idleSince = now;
@@ -125,10 +136,12 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         double growth = ackedBytes;
         if (InFirstSlowStart)
         {
-            growth /= _hyStart.GrowthDivisor;
-            if (_hyStart.OnAcked(now, newestSentAt))
+            bool hasEnded = _hyStart.OnAcked(now, newestSentAt);
+            growth = Math.Min(growth / _hyStart.GrowthDivisor, Math.Max(0, (_limit?.MostBytes ?? double.PositiveInfinity) - _curve.Window));
+            if (hasEnded || _limit?.IsFull(_curve.Window, _hyStart.RoundEnded) == true)
             {
                 _curve.SlowStartThreshold = _curve.Window;
+                _limit = null;
                 return;
             }
         }

@@ -267,6 +267,7 @@ public class CubicTests
             double sent = now;
             now += milliseconds / 1000;
             long window = cubic.CongestionWindowBytes;
+            cubic.OnPacketSent(At(sent), (int)window, window);
             for (int i = 0; i < 8; i++)
             {
                 cubic.OnRttSample(At(now), TimeSpan.FromMilliseconds(milliseconds));
