@@ -38,6 +38,8 @@ public sealed partial class CarrierNode
     /// <summary>Dials and lookups the application waits for.</summary>
     internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
 
+    private string OwnerName => TrustId.IsNone ? "no owner" : TrustId.ToString();
+
     void INodeEvents.OnReady()
     {
         NodeLog.Ready(_logger);
@@ -91,7 +93,7 @@ public sealed partial class CarrierNode
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
-        NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
+        NodeLog.Started(_logger, OwnerName, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
@@ -161,7 +163,7 @@ public sealed partial class CarrierNode
         _ownTransportKey?.Dispose();
         _listeners.Dispose();
         _stop.Dispose();
-        NodeLog.Stopped(_logger, TrustId);
+        NodeLog.Stopped(_logger, OwnerName);
     }
 
     /// <summary>Leaves, and lets the thread go around until the farewells of all sessions are sent.</summary>

@@ -18,7 +18,7 @@ internal static class LinkNode
     public static Task<CarrierNode> StartAsync(string address, SeedAddress seed, DeviceKeys device, BenchOptions options)
     {
         Span<byte> scalar = stackalloc byte[OwnerKey.PrivateBytes];
-        new SystemRandomSource().Fill(scalar);
+        SystemRandomSource.Shared.Fill(scalar);
         scalar[0] = 0; // below the order of the curve
         _ = OwnerKey.TryFromPrivate(scalar, out OwnerKey? owner);
         using (owner)

@@ -11,9 +11,9 @@ internal static class LinkReceiver
 {
     public static async Task RunAsync(BenchOptions options)
     {
-        using var transportKey = TransportKey.Generate(new SystemRandomSource());
+        using var transportKey = TransportKey.Generate(SystemRandomSource.Shared);
         await using CarrierNode seed = await LinkNode.StartSeedAsync(options.Arguments[0], transportKey);
-        using var keys = DeviceKeys.Generate(new SystemRandomSource());
+        using var keys = DeviceKeys.Generate(SystemRandomSource.Shared);
         await using CarrierNode node = await LinkNode.StartAsync(options.Arguments[0], seed.ServingAddress!.Value, keys, options);
         using IDisposable listening = node.Listen(LinkProtocol.Name, async (session, stop) =>
         {

@@ -22,7 +22,7 @@ internal static class LinkSender
             throw new ArgumentException($"'{options.Arguments[0]}' is no TrustID and seed.");
         }
 
-        using var keys = DeviceKeys.Generate(new SystemRandomSource());
+        using var keys = DeviceKeys.Generate(SystemRandomSource.Shared);
         await using CarrierNode node = await LinkNode.StartAsync(options.Arguments[1], seed, keys, options);
         await SendAsync(await ConnectDirectAsync(node, peer), options with { Seconds = WarmUpSeconds });
         List<CarrierSession> sessions = [];

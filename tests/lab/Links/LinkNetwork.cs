@@ -47,11 +47,8 @@ internal sealed class LinkNetwork : IAsyncDisposable
     }
 
     /// <summary>Has other conditions hold for what enters the link from now on.</summary>
-    public async Task ChangeAsync(LinkConditions conditions, CancellationToken cancellation)
-    {
-        await _emulator!.WriteLineAsync(JsonSerializer.Serialize(conditions));
-        _ = await _emulator.WaitForLineAsync("CHANGED", TimeSpan.FromSeconds(5), cancellation);
-    }
+    public Task ChangeAsync(LinkConditions conditions, CancellationToken cancellation) =>
+        _emulator!.AskAsync(JsonSerializer.Serialize(conditions), "CHANGED", cancellation);
 
     /// <summary>Ends the link and says what it did, the sending direction first.</summary>
     public async Task<LinkReport[]> EndAsync(CancellationToken cancellation)
