@@ -25,7 +25,7 @@ public sealed partial class NodeMachine
     private TokenBucket _resetAnswers;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram)
+    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram, EcnCodepoint ecn)
     {
         if (datagram.IsEmpty || path.Remote.Port == 0)
         {
@@ -36,7 +36,7 @@ public sealed partial class NodeMachine
         switch ((PacketKind)datagram[0])
         {
             case PacketKind.SessionPhase0 or PacketKind.SessionPhase1:
-                HandleSessionPacket(now, path, datagram);
+                HandleSessionPacket(now, path, datagram, ecn);
                 break;
             case PacketKind.RelayData when !path.IsRelayed:
                 HandleRelayed(now, path.Remote, datagram);
@@ -63,9 +63,9 @@ public sealed partial class NodeMachine
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
+    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
-        if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
+        if (_sessions.TryHandle(now, path, packet, ecn, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
             || !_outbox.TryReserve(path.HeaderBytes + SessionPacket.ResetBytes, out Span<byte> room))
         {
             return;
@@ -104,7 +104,7 @@ public sealed partial class NodeMachine
             return;
         }
 
-        HandleDatagram(now, path, inner);
+        HandleDatagram(now, path, inner, EcnCodepoint.NotCapable); // a mark says nothing of the way before the relay
     }
 
     private void HandleReset(Instant now, ReadOnlySpan<byte> packet)

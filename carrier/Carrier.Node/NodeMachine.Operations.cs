@@ -1,5 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
+using Carrier.Core.Session.Recovery;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
 using Carrier.Node.Sessions;
@@ -14,10 +15,13 @@ public sealed partial class NodeMachine
     public IReadOnlyCollection<NodeSession> Sessions => _sessions.All;
 
     /// <summary>Dials a TrustID. Exactly one <see cref="NodeEffectKind.Dialed"/> or <see cref="NodeEffectKind.DialFailed"/> follows, with the number returned.</summary>
-    public ulong Dial(Instant now, TrustId peer, string protocol)
+    /// <param name="peer">Whom to reach.</param>
+    /// <param name="protocol">What to speak.</param>
+    /// <param name="congestion">This session's congestion controller, where it is not the node's.</param>
+    public ulong Dial(Instant now, TrustId peer, string protocol, CongestionControl? congestion = null)
     {
         ulong operation = _nextOperation++;
-        if (_dialer is null || !_dialer.TryBegin(now, Clock, operation, peer, protocol))
+        if (_dialer is null || !_dialer.TryBegin(now, Clock, operation, peer, protocol, congestion))
         {
             _effects.Enqueue(new NodeEffect(NodeEffectKind.DialFailed) { Operation = operation, Failure = DialFailure.Busy });
             return operation;

@@ -105,12 +105,12 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         NetworkPath path = new(remote);
         for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
         {
-            HandleDatagram(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)));
+            HandleDatagram(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)), ecn);
         }
 
         Settle(now);

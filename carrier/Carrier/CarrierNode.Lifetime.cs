@@ -81,6 +81,8 @@ public sealed partial class CarrierNode
                 ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
             },
 
+            Session = defaults.Session with { CongestionControl = options.CongestionControl },
+
             // Streams of the SDK go both ways.
             Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },
         };

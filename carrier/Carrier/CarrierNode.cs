@@ -86,12 +86,21 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     /// <param name="protocol">What to speak. The peer's refusal shows as the session's end: <see cref="CarrierError.ProtocolNotSpoken"/>.</param>
     /// <param name="cancellationToken">Gives the dial up.</param>
     /// <exception cref="CarrierException">The peer was not reached; its error says why.</exception>
-    public async Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, CancellationToken cancellationToken = default)
+    public Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, CancellationToken cancellationToken = default) =>
+        ConnectAsync(peer, protocol, ConnectOptions.Default, cancellationToken);
+
+    /// <param name="peer">Whom to reach.</param>
+    /// <param name="protocol">What to speak.</param>
+    /// <param name="options">What holds for this session only.</param>
+    /// <param name="cancellationToken">Gives the dial up.</param>
+    /// <inheritdoc cref="ConnectAsync(TrustId, string, CancellationToken)"/>
+    public async Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, ConnectOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(protocol);
+        ArgumentNullException.ThrowIfNull(options);
         try
         {
-            return await new PendingDial(_thread, peer, protocol).RunAsync(cancellationToken).ConfigureAwait(false);
+            return await new PendingDial(_thread, peer, protocol, options).RunAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (CarrierException e)
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using Carrier.Core;
 using Carrier.Core.Crypto;
+using Carrier.Core.Session.Recovery;
 using Carrier.Net;
 using Carrier.Node.Relay;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,9 @@ public sealed record CarrierNodeOptions
 
     /// <summary>How long a dial may take.</summary>
     public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The congestion controller of this side's sessions, unless a dial chooses another (<see cref="ConnectOptions"/>).</summary>
+    public CongestionControl CongestionControl { get; init; }
 
     /// <summary>How long the network thread looks for work before it sleeps while traffic is brisk. It saves some 40 µs a round trip and costs a core meanwhile.</summary>
     public TimeSpan SpinBeforeBlocking { get; init; }

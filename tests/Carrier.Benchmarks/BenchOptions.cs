@@ -1,5 +1,6 @@
 using System.Globalization;
 using Carrier.Benchmarks.Transports;
+using Carrier.Core.Session.Recovery;
 
 namespace Carrier.Benchmarks;
 
@@ -19,6 +20,10 @@ internal sealed record BenchOptions
             Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
         carrier-bench headers [N]
             Judges and saves N chain headers (100000) with merged-mining proofs of depth 0 to 4; one line of JSON.
+        carrier-bench link receive ADDRESS [--cipher C]
+            A seed and a device bound to ADDRESS; prints "READY ARG" and takes what is sent until its input closes.
+        carrier-bench link send ARG ADDRESS [--seconds N | --bytes B] [--sessions N] [--congestion cubic|bbr] [--cipher C]
+            Sends from ADDRESS over N sessions at once; prints READY, waits for a line, then one line of JSON a session. tests/lab drives both.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
@@ -41,6 +46,12 @@ internal sealed record BenchOptions
     public int Rounds { get; private init; } = 5;
 
     public long Bytes { get; private init; } = 1L << 30;
+
+    public int Seconds { get; init; }
+
+    public int Sessions { get; private init; } = 1;
+
+    public CongestionControl Congestion { get; private init; }
 
     public int Pings { get; private init; } = 10_000;
 
@@ -81,7 +92,7 @@ internal sealed record BenchOptions
             }
         }
 
-        int commandWords = words is ["peer" or "yardstick", _, ..] ? 2 : Math.Min(words.Count, 1);
+        int commandWords = words is ["peer" or "yardstick" or "link", _, ..] ? 2 : Math.Min(words.Count, 1);
         options = options with { Command = string.Join(' ', words.Take(commandWords)), Arguments = [.. words.Skip(commandWords)] };
         return options.Command != "peer client" || options.TryTakeClientNumbers(out options, out error);
     }
@@ -98,6 +109,9 @@ internal sealed record BenchOptions
             "--cipher" => this with { Cipher = value },
             "--bytes" when TryNumber(value, out long bytes) => this with { Bytes = bytes },
             "--rounds" when isNumber && number > 0 => this with { Rounds = (int)number },
+            "--seconds" when isNumber => this with { Seconds = (int)number },
+            "--sessions" when isNumber && number > 0 => this with { Sessions = (int)number },
+            "--congestion" when Enum.TryParse(value, ignoreCase: true, out CongestionControl congestion) => this with { Congestion = congestion },
             "--pings" when isNumber => this with { Pings = (int)number },
             "--handshakes" when isNumber => this with { Handshakes = (int)number },
             _ => this,

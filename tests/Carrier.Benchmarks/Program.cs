@@ -1,5 +1,6 @@
 using Carrier.Benchmarks;
 using Carrier.Benchmarks.Chain;
+using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Yardsticks;
@@ -30,6 +31,12 @@ switch (options.Command)
         return 0;
     case "headers":
         HeadersCommand.Run(options);
+        return 0;
+    case "link receive" when options.Arguments.Count == 1:
+        await LinkReceiver.RunAsync(options);
+        return 0;
+    case "link send" when options.Arguments.Count == 2:
+        await LinkSender.RunAsync(options);
         return 0;
     case "yardstick udp-echo":
         UdpPingPong.Serve();

@@ -17,7 +17,7 @@ public sealed class SessionsOnLink : IDisposable
     private const int MaxSlabs = 8_192;
     private const int MaxRetainedSlabs = 256;
 
-    private readonly PriorityQueue<(FlowEnd To, byte[] Packet), (long Due, long Order)> _underWay = new();
+    private readonly PriorityQueue<(FlowEnd To, byte[] Packet, EcnCodepoint Ecn), (long Due, long Order)> _underWay = new();
     private readonly byte[] _buffer = new byte[65_536];
     private readonly FlowEnd[] _ends;
     private long _order;
@@ -43,6 +43,9 @@ public sealed class SessionsOnLink : IDisposable
     public EmulatedLink Backward { get; }
 
     public Flow[] Flows { get; }
+
+    /// <summary>Packets that left marked ECT, in both directions.</summary>
+    public long MarkedPackets { get; private set; }
 
     public LinkConditions Conditions
     {
@@ -98,11 +101,11 @@ public sealed class SessionsOnLink : IDisposable
 
     private void Step()
     {
-        while (_underWay.TryPeek(out (FlowEnd To, byte[] Packet) item, out (long Due, long Order) key) && key.Due <= Now.Nanoseconds)
+        while (_underWay.TryPeek(out (FlowEnd To, byte[] Packet, EcnCodepoint Ecn) item, out (long Due, long Order) key) && key.Due <= Now.Nanoseconds)
         {
             _underWay.Dequeue();
             NetworkPath path = new(item.To.Peer);
-            item.To.Machine.Handle(Now, path, item.Packet);
+            item.To.Machine.Handle(Now, path, item.Packet, item.Ecn);
             Pump(item.To);
         }
 
@@ -123,18 +126,20 @@ public sealed class SessionsOnLink : IDisposable
         {
             for (int at = 0; at < transmit.Bytes; at += transmit.SegmentBytes)
             {
-                Send(end, _buffer.AsSpan(at, Math.Min(transmit.SegmentBytes, transmit.Bytes - at)));
+                Send(end, _buffer.AsSpan(at, Math.Min(transmit.SegmentBytes, transmit.Bytes - at)), transmit.Ecn);
             }
         }
     }
 
-    private void Send(FlowEnd from, ReadOnlySpan<byte> packet)
+    private void Send(FlowEnd from, ReadOnlySpan<byte> packet, EcnCodepoint ecn)
     {
         EmulatedLink link = from.Machine.Role == SessionRole.Initiator ? Forward : Backward;
-        LinkVerdict verdict = link.Admit(Now.Nanoseconds, packet.Length + HeaderBytes);
+        LinkVerdict verdict = link.Admit(Now.Nanoseconds, packet.Length + HeaderBytes, ecn != EcnCodepoint.NotCapable);
+        EcnCodepoint arrives = link.Conditions.Bleaches ? EcnCodepoint.NotCapable : verdict.IsMarked ? EcnCodepoint.CongestionExperienced : ecn;
+        MarkedPackets += ecn == EcnCodepoint.NotCapable ? 0 : 1;
         for (int i = 0; i < verdict.Copies; i++)
         {
-            _underWay.Enqueue((from.Other, packet.ToArray()), (verdict.DueNanoseconds, _order++));
+            _underWay.Enqueue((from.Other, packet.ToArray(), arrives), (verdict.DueNanoseconds, _order++));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Links;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
@@ -19,6 +20,7 @@ internal static class Program
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
+          links                       Carrier and the kernel's TCP CUBIC over emulated links, as a table of goodputs and bars
           delay --device tun0         the link emulator (the lab starts it)
           translate NAT...            the userspace NATs (the lab starts them)
           probe-server, probe         the NAT probe by hand
@@ -27,6 +29,9 @@ internal static class Program
           --repeats 1 --bytes 2097152 --carrier PATH --seed PATH --artifacts artifacts/lab
           --json                      one JSON object on standard output, everything else on standard error
           --fresh                     restart both nodes before every dial, not only between rounds
+        links:
+          --case NAME --seconds 20 --repeats 3 --bench PATH
+          --short                     a few cases, one short run each
         verify, matrix, pair:
           --keep                      leave the lab standing
           --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
@@ -39,9 +44,9 @@ internal static class Program
         try
         {
             var arguments = Arguments.Parse(args);
-            if (arguments.Verb == "delay")
+            if (arguments.Verb is "delay" or "link")
             {
-                return DelayCommand.Run(arguments);
+                return arguments.Verb == "delay" ? DelayCommand.Run(arguments) : LinkCommand.Run(arguments);
             }
 
             if (arguments.Verb == "translate")
@@ -80,6 +85,8 @@ internal static class Program
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
                 return await MatrixAsync(arguments, cancellation);
+            case "links":
+                return await LinksAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -105,6 +112,23 @@ internal static class Program
 
         var tally = new Tally();
         tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> LinksAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        foreach (string missing in kernel.Missing)
+        {
+            tally.Skip("the links need", missing);
+        }
+
+        if (kernel.Missing.Count == 0)
+        {
+            await LinksCommand.RunAsync(arguments, tally, cancellation);
+        }
+
         return Conclude(arguments, tally);
     }
 

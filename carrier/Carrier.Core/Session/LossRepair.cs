@@ -14,8 +14,9 @@ internal sealed class LossRepair(SessionParts parts)
     private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay)
+    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay, EcnCounts? ecn)
     {
+        bool advances = parts.Loss.LargestAcked is not { } largest || newestFirst[0].Largest > largest;
         RecoveryReport report = parts.Loss.OnAckReceived(newestFirst, delay, now);
         if (report.Outcome != AckOutcome.Accepted)
         {
@@ -24,6 +25,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         parts.Keys.OnAcknowledged(newestFirst[0].Largest);
         Apply(now, report);
+        if (parts.Ecn.OnAck(ecn, report.AckedMarkedPackets, advances))
+        {
+            parts.Paths.Active.Congestion.OnEcn(now, report.NewestAckedSentAt);
+        }
+
         return CloseCode.NoError;
     }
 
@@ -36,6 +42,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         RecoveryReport report = parts.Loss.OnTimeout(now);
         Apply(now, report);
+        if (report.ProbeTimeout)
+        {
+            parts.Ecn.OnProbeTimeout();
+        }
+
         if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.DeadAfterProbeTimeouts)
         {
             if (parts.Paths.Active.Mtu.CurrentBytes > Paths.MtuSearch.BaseBytes)

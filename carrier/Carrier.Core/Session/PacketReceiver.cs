@@ -10,7 +10,7 @@ namespace Carrier.Core.Session;
 internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
+    public void Handle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
         if (!SessionPacket.TryParse(packet, out SessionPacket header))
         {
@@ -44,11 +44,11 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        OnAuthentic(now, path, header.Destination, number, body[..^parts.Keys.TagBytes]);
+        OnAuthentic(now, path, header.Destination, number, body[..^parts.Keys.TagBytes], ecn);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames)
+    private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames, EcnCodepoint ecn)
     {
         if (parts.Close.State is SessionState.Closing)
         {
@@ -91,7 +91,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        parts.Acks.OnPacket(now, number, tally.AckEliciting);
+        parts.Acks.OnPacket(now, number, tally.AckEliciting, ecn);
         if (newest && tally.NonProbing && from is not null)
         {
             parts.Paths.OnPeerUses(now, from);
@@ -147,8 +147,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         {
             case FrameType.Padding or FrameType.Ping:
                 return CloseCode.NoError;
-            case FrameType.Ack:
-                return OnAck(now, ref reader);
+            case FrameType.Ack or FrameType.AckEcn:
+                return OnAck(now, type, ref reader);
             case >= FrameType.Stream and <= FrameType.StreamLast:
                 return OnStream(now, type, ref reader, ref tally);
             case FrameType.Datagram or FrameType.DatagramWithLength:
@@ -170,11 +170,12 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private CloseCode OnAck(Instant now, ref FrameReader reader)
+    private CloseCode OnAck(Instant now, FrameType type, ref FrameReader reader)
     {
         Span<AckRange> ranges = stackalloc AckRange[FrameReader.MaxAckRanges];
-        return reader.TryReadAck(ranges, out AckFrame ack)
-            ? repair.OnAck(now, ranges[..ack.RangeCount], ack.Delay)
+        EcnCounts counts = default;
+        return reader.TryReadAck(ranges, out AckFrame ack) && (type == FrameType.Ack || reader.TryReadEcnCounts(out counts))
+            ? repair.OnAck(now, ranges[..ack.RangeCount], ack.Delay, type == FrameType.Ack ? null : counts)
             : CloseCode.FrameEncoding;
     }
 

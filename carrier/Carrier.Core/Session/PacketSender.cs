@@ -106,6 +106,8 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         int packetBytes = isProbe ? Math.Min(path.Mtu.CurrentBytes, MtuSearch.BaseBytes) : path.Mtu.CurrentBytes;
         int segment = path.Path.HeaderBytes + packetBytes;
         int room = Math.Min(buffer.Length, MaxBatchBytes);
+        bool marks = parts.Ecn.Marks && !path.Path.IsRelayed && parts.Loss.ProbeTimeouts == 0;
+        int packets = 0;
         int written = 0;
         int pacedBytes = 0;
         while (room - written >= segment && isProbe == parts.Loss.ProbesOwed > 0)
@@ -135,8 +137,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 writer.PadTo(SessionPacket.MinResettableBytes - parts.OverheadBytes);
             }
 
-            int bytes = Seal(now, packet, path, writer.Length, ref record);
+            int bytes = Seal(now, packet, path, writer.Length, ref record, marks);
             written += bytes;
+            packets++;
             pacedBytes += record.IsAckEliciting ? bytes : 0; // acknowledgements alone are not (RFC 9002 §7.7)
             if (bytes < segment)
             {
@@ -150,7 +153,12 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             path.Pacer.OnSent(now, pacedBytes);
         }
 
-        transmit = new(path.Path, written, Math.Min(written, segment));
+        if (marks)
+        {
+            parts.Ecn.OnMarkedSent(packets);
+        }
+
+        transmit = new(path.Path, written, Math.Min(written, segment), marks ? EcnCodepoint.Capable0 : EcnCodepoint.NotCapable);
         return written > 0;
     }
 
@@ -212,7 +220,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
+    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record, bool marked = false)
     {
         Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
@@ -225,7 +233,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             parts.Timers.OnElicitingSent(now);
         }
 
-        record.Sent(now, packet.Length, path.Id);
+        record.Sent(now, packet.Length, path.Id, marked);
         path.SentBytes += packet.Length;
         parts.Counts.PacketsSent++;
         parts.Counts.BytesSent += packet.Length;

@@ -105,9 +105,10 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
-    /// <summary>Takes one session packet, without its relay header, as it came over <paramref name="path"/>; it is opened in place.</summary>
+    /// <summary>Takes one session packet, without its relay header, as it came over <paramref name="path"/>; it is opened in place.
+    /// <paramref name="ecn"/> is how it was marked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
+    public void Handle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         if (State == SessionState.Closed)
         {
@@ -115,7 +116,7 @@ public sealed class SessionMachine : IDisposable
             return;
         }
 
-        _receiver.Handle(now, path, packet);
+        _receiver.Handle(now, path, packet, ecn);
         AfterMove(now);
     }
 
@@ -327,6 +328,7 @@ public sealed class SessionMachine : IDisposable
         PathState path = _parts.Paths.Active;
         _parts.Paths.HasMoved = false;
         _parts.Loss.SwitchPath(path.Id, path.Rtt);
+        _parts.Ecn.Restart();
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         _parts.Ids.Replace(now + _parts.Timers.ThreeProbeTimeouts);
         _parts.Notices |= SessionNotices.PathChanged;

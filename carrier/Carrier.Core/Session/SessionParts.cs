@@ -53,6 +53,8 @@ internal sealed class SessionParts
 
     public LossDetector Loss { get; }
 
+    public EcnValidation Ecn { get; } = new();
+
     public AckScheduler Acks { get; } = new();
 
     public FlowControl Flow { get; }

@@ -39,7 +39,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     /// <summary>Takes a session packet. A packet of no known session is answered with a stateless reset where it is long enough to bear one.</summary>
     /// <returns>True when the packet was some session's; then <paramref name="session"/> is it.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool TryHandle(Instant now, in NetworkPath path, Span<byte> packet, out NodeSession? session)
+    public bool TryHandle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn, out NodeSession? session)
     {
         session = null;
         if (!SessionPacket.TryParse(packet, out SessionPacket header))
@@ -54,7 +54,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
             return false;
         }
 
-        session.Machine.Handle(now, path, packet);
+        session.Machine.Handle(now, path, packet, ecn);
         if (!session.IsHeard)
         {
             session.IsHeard = true;

@@ -68,7 +68,8 @@ internal sealed unsafe class MmsgSocket : DatagramSocket
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    public override SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
         new Span<byte>(address, SocketAddressBytes.IPv6Bytes).Clear();

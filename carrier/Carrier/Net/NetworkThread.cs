@@ -150,7 +150,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             int batches = 0;
             while (batches < MaxBatchesPerTurn && _sockets.TryReceive(index, _received, out Endpoint remote, out int bytes, out int segmentBytes))
             {
-                _machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes);
+                _machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes, _sockets.ReceivedEcn(index));
                 batches++;
             }
 
@@ -177,7 +177,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             }
 
             ReadOnlySpan<byte> rest = _toSend.AsSpan(_blockedOffset, _blocked.Bytes - _blockedOffset);
-            SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes);
+            SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes, _blocked.Ecn);
             _blockedOffset += sentBytes;
             _isBlocked = result == SendResult.WouldBlock;
             if (_isBlocked)

@@ -3,7 +3,8 @@ namespace Carrier.Lab.Links;
 /// <summary>The fate of one packet.</summary>
 /// <param name="Copies">0 lost, 1, or 2 when duplicated.</param>
 /// <param name="DueNanoseconds">When every copy arrives.</param>
-public readonly record struct LinkVerdict(int Copies, long DueNanoseconds);
+/// <param name="IsMarked">It met a filling queue that marks.</param>
+public readonly record struct LinkVerdict(int Copies, long DueNanoseconds, bool IsMarked = false);
 
 /// <summary>
 /// One direction of an emulated link: told the time and a packet's size, it says whether and when that packet arrives. It holds no packet, and the same
@@ -31,7 +32,10 @@ public sealed class EmulatedLink(LinkConditions conditions, int seed)
     /// <summary>Packets longer than the MTU.</summary>
     public long TooLong { get; private set; }
 
-    public LinkVerdict Admit(long nowNanoseconds, int packetBytes)
+    /// <param name="nowNanoseconds">Never less than before.</param>
+    /// <param name="packetBytes">The whole IP packet.</param>
+    /// <param name="isMarkable">It is marked ECT.</param>
+    public LinkVerdict Admit(long nowNanoseconds, int packetBytes, bool isMarkable = false)
     {
         LinkConditions link = Conditions;
         if (link.MtuBytes > 0 && packetBytes > link.MtuBytes)
@@ -41,6 +45,7 @@ public sealed class EmulatedLink(LinkConditions conditions, int seed)
         }
 
         long sent = nowNanoseconds;
+        bool isMarked = false;
         if (link.RateBitsPerSecond > 0)
         {
             long start = Math.Max(nowNanoseconds, _busyUntil);
@@ -51,18 +56,19 @@ public sealed class EmulatedLink(LinkConditions conditions, int seed)
                 return default;
             }
 
+            isMarked = isMarkable && link.MarkAboveBytes > 0 && waitingBytes > link.MarkAboveBytes;
             sent = start + (packetBytes * 8_000_000_000L / link.RateBitsPerSecond);
             _busyUntil = sent;
         }
 
-        if (IsLost(link))
+        if (IsLost(link) || (isMarkable && link.DropsMarkable))
         {
             Lost++;
             return default;
         }
 
         Delivered++;
-        return new(Chance(link.Duplication) ? 2 : 1, DueAt(link, sent));
+        return new(Chance(link.Duplication) ? 2 : 1, DueAt(link, sent), isMarked);
     }
 
     private long DueAt(LinkConditions link, long sent)

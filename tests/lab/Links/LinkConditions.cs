@@ -17,6 +17,15 @@ public sealed record LinkConditions
     /// <summary>What waits for transmission at most, the packet under transmission included: drop-tail.</summary>
     public int QueueBytes { get; init; }
 
+    /// <summary>With more than this waiting, packets that can be marked are marked with congestion (RFC 3168).</summary>
+    public int MarkAboveBytes { get; init; }
+
+    /// <summary>Whether every mark is washed off.</summary>
+    public bool Bleaches { get; init; }
+
+    /// <summary>Whether packets that can be marked vanish, as some firewalls had it.</summary>
+    public bool DropsMarkable { get; init; }
+
     /// <summary>The fraction of packets lost on the wire, 0 to 1.</summary>
     public double Loss { get; init; }
 

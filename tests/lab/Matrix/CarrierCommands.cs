@@ -27,8 +27,8 @@ internal sealed class CarrierCommands(string carrier, string seed)
     /// <summary>Null, with a reason said in <paramref name="missing"/>, when either executable is not there.</summary>
     public static CarrierCommands? Find(Arguments arguments, out string missing)
     {
-        string? carrier = arguments.Text("--carrier") ?? Built("carrier/Carrier.Agent", "carrier");
-        string? seed = arguments.Text("--seed") ?? Built("bootstrap", "carrier-seed");
+        string? carrier = arguments.Text("--carrier") ?? Repository.Built("carrier/Carrier.Agent", "carrier");
+        string? seed = arguments.Text("--seed") ?? Repository.Built("bootstrap", "carrier-seed");
         missing = !File.Exists(carrier) ? $"no executable {carrier ?? "carrier"}: dotnet build -c Release carrier/Carrier.Agent, or --carrier PATH"
             : !File.Exists(seed) ? $"no executable {seed ?? "carrier-seed"}: dotnet build -c Release bootstrap, or --seed PATH"
             : "";
@@ -83,23 +83,6 @@ internal sealed class CarrierCommands(string carrier, string seed)
     {
         string? line = output.Split('\n', StringSplitOptions.TrimEntries).LastOrDefault(l => l.StartsWith('{'));
         return line is null ? throw new JsonException("no JSON object was printed") : JsonSerializer.Deserialize<JsonElement>(line);
-    }
-
-    /// <summary>The newest build of a project of the repository this lab was built in.</summary>
-    private static string? Built(string project, string name)
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Carrier.sln")))
-            {
-                return new[] { "Release", "Debug" }
-                    .Select(configuration => Path.Combine(folder.FullName, project, "bin", configuration, "net10.0", name))
-                    .Where(File.Exists)
-                    .MaxBy(File.GetLastWriteTimeUtc);
-            }
-        }
-
-        return null;
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

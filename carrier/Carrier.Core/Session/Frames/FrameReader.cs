@@ -64,6 +64,14 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
 
     public bool TryReadDatagram(FrameType type, out ReadOnlySpan<byte> data) => TryReadData(type == FrameType.DatagramWithLength, out data);
 
+    /// <summary>Reads what follows the ranges of an ACK of type 0x03.</summary>
+    public bool TryReadEcnCounts(out EcnCounts counts)
+    {
+        bool read = Varint.TryRead(ref _rest, out ulong capable0) & Varint.TryRead(ref _rest, out ulong capable1) & Varint.TryRead(ref _rest, out ulong congested);
+        counts = new(capable0, capable1, congested);
+        return read;
+    }
+
     /// <summary>Reads ACK; <paramref name="newestFirst"/> takes its ranges and has room for <see cref="MaxAckRanges"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReadAck(scoped Span<AckRange> newestFirst, out AckFrame frame)

@@ -59,12 +59,13 @@ public ref struct FrameWriter(Span<byte> packet)
         return true;
     }
 
-    /// <summary>How many ranges after the newest an ACK can tell here; negative when not even the newest fits.</summary>
+    /// <summary>How many ranges after the newest an ACK can tell here, counts included if there are any; negative when not even the newest fits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly int CountAckRanges(AckRanges received, ulong delay)
+    public readonly int CountAckRanges(AckRanges received, ulong delay, in EcnCounts counts)
     {
         AckRange newest = received[0];
-        int bytes = 3 + Varint.Length(newest.Largest) + Varint.Length(delay) + Varint.Length(newest.Count - 1);
+        int bytes = 3 + Varint.Length(newest.Largest) + Varint.Length(delay) + Varint.Length(newest.Count - 1)
+            + (counts.Any ? Varint.Length(counts.Capable0) + Varint.Length(counts.Capable1) + Varint.Length(counts.CongestionExperienced) : 0);
         if (bytes > Remaining)
         {
             return -1;

@@ -29,6 +29,7 @@ public sealed class Bbr(RttEstimator rtt, int maxDatagramBytes) : CongestionCont
     /// <summary>Fewer lost packets than this in a round prove nothing.</summary>
     private const int LossesNeeded = 6;
 
+    private const int SamplesNeeded = 8;
     private const int FullBandwidthRounds = 3;
     private const double FullBandwidthGrowth = 1.25;
     private const int MinPipeDatagrams = 4;
@@ -64,6 +65,9 @@ public sealed class Bbr(RttEstimator rtt, int maxDatagramBytes) : CongestionCont
     private long _roundLostWithQueue;
     private double _roundBandwidth;
     private bool _roundIsJudged;
+    private int _roundSamples;
+    private TimeSpan _roundMinRtt = TimeSpan.MaxValue;
+    private TimeSpan _lastRoundMinRtt = TimeSpan.MaxValue;
 
     // Startup's search for full bandwidth.
     private double _fullBandwidth;
@@ -100,7 +104,15 @@ public sealed class Bbr(RttEstimator rtt, int maxDatagramBytes) : CongestionCont
 
     private double MinPipeBytes => MinPipeDatagrams * (double)MaxDatagramBytes;
 
-    private bool HasQueue => _minRtt != TimeSpan.MaxValue && Rtt.Latest > _minRtt * 17 / 16;
+    // A whole round's smallest sample: single ones are late for many reasons, a queue delays all.
+    private bool HasQueue
+    {
+        get
+        {
+            TimeSpan smallest = _roundSamples >= SamplesNeeded ? _roundMinRtt : _lastRoundMinRtt;
+            return smallest != TimeSpan.MaxValue && smallest > _minRtt * 17 / 16;
+        }
+    }
 
     public override void OnPacketSent(Instant now, int bytes, long bytesInFlight) => _delivery.OnSent(now, bytes, bytesInFlight);
 
@@ -108,6 +120,8 @@ public sealed class Bbr(RttEstimator rtt, int maxDatagramBytes) : CongestionCont
 
     public override void OnRttSample(Instant now, TimeSpan rtt)
     {
+        _roundSamples++;
+        _roundMinRtt = rtt < _roundMinRtt ? rtt : _roundMinRtt;
         if (rtt < _minRtt || now - _minRttAt > MinRttLifetime)
         {
             (_minRtt, _minRttAt) = (rtt, now);
@@ -232,6 +246,7 @@ public sealed class Bbr(RttEstimator rtt, int maxDatagramBytes) : CongestionCont
         }
 
         (_roundDelivered, _roundLost, _roundLostWithQueue, _roundBandwidth, _roundIsJudged) = (0, 0, 0, 0, false);
+        (_lastRoundMinRtt, _roundMinRtt, _roundSamples) = (_roundMinRtt, TimeSpan.MaxValue, 0);
     }
 
     private void Advance(Instant now, bool roundEnded)

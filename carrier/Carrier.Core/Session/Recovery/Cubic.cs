@@ -9,6 +9,9 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
     /// <summary>β_cubic: what is left of the window after congestion (RFC 9438 §4.6).</summary>
     public const double Beta = 0.7;
 
+    /// <summary>What is left after a mark of congestion: the queue was still short (ABE, RFC 8511 §3).</summary>
+    public const double BetaEcn = 0.85;
+
     /// <summary>C: the aggressiveness, in segments a second cubed (RFC 9438 §5).</summary>
     public const double C = 0.4;
 
@@ -21,6 +24,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
     private static readonly Instant LongAgo = new(long.MinValue);
 
     private readonly HyStart _hyStart = new();
+    private SlowStartLimit? _limit = new(); // until the first slow start has ended
     private Curve _curve = new()
     {
         Window = InitialWindow(maxDatagramBytes),
@@ -48,6 +52,10 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         }
 
         _idleSince = Instant.Never;
+        if (InFirstSlowStart)
+        {
+            _limit?.OnSent(now, bytes, bytesInFlight);
+        }
     }
 
     public override void OnRttSample(Instant now, TimeSpan rtt)
@@ -55,11 +63,17 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         if (InFirstSlowStart)
         {
             _hyStart.OnRttSample(rtt);
+            _limit?.OnRttSample(Rtt.Smoothed);
         }
     }
 
     public override void OnAcked(Instant now, long ackedBytes, Instant newestSentAt, long bytesInFlightBefore)
     {
+        if (InFirstSlowStart)
+        {
+            _limit?.OnAcked(now, ackedBytes, newestSentAt);
+        }
+
         if (ackedBytes >= bytesInFlightBefore)
         {
             _idleSince = now;
@@ -82,11 +96,11 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
 
     public override void OnLost(Instant now, long lostBytes, Instant newestLostSentAt)
     {
-        Reduce(now, newestLostSentAt, canBeUndone: true);
+        Reduce(now, newestLostSentAt, Beta, canBeUndone: true);
         _lostSinceReductionBytes += lostBytes;
     }
 
-    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt, canBeUndone: false);
+    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt, BetaEcn, canBeUndone: false);
 
     public override void OnSpuriousLoss(Instant now, long arrivedBytes)
     {
@@ -122,10 +136,12 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         double growth = ackedBytes;
         if (InFirstSlowStart)
         {
-            growth /= _hyStart.GrowthDivisor;
-            if (_hyStart.OnAcked(now, newestSentAt))
+            bool hasEnded = _hyStart.OnAcked(now, newestSentAt);
+            growth = Math.Min(growth / _hyStart.GrowthDivisor, Math.Max(0, (_limit?.MostBytes ?? double.PositiveInfinity) - _curve.Window));
+            if (hasEnded || _limit?.IsFull(_curve.Window, _hyStart.RoundEnded) == true)
             {
                 _curve.SlowStartThreshold = _curve.Window;
+                _limit = null;
                 return;
             }
         }
@@ -133,7 +149,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
         _curve.Window = Math.Min(_curve.Window + growth, Math.Max(_curve.SlowStartThreshold, _curve.Window));
     }
 
-    private void Reduce(Instant now, Instant newestSentAt, bool canBeUndone)
+    private void Reduce(Instant now, Instant newestSentAt, double beta, bool canBeUndone)
     {
         if (newestSentAt <= _curve.RecoveryStartedAt)
         {
@@ -148,7 +164,7 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
 
         // Fast convergence (RFC 9438 §4.7): a flow that is shrinking gives way to newcomers.
         _curve.MaxWindow = _curve.Window < _curve.MaxWindow ? _curve.Window * (1 + Beta) / 2 : _curve.Window;
-        _curve.SlowStartThreshold = Math.Max(_curve.Window * Beta, MinWindowBytes);
+        _curve.SlowStartThreshold = Math.Max(_curve.Window * beta, MinWindowBytes);
         _curve.Window = _curve.SlowStartThreshold;
     }
 

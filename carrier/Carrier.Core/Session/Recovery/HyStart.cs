@@ -28,6 +28,9 @@ public sealed class HyStart
     private int _samples;
     private int _conservativeRounds;
 
+    /// <summary>The latest acknowledgement was the end of a round.</summary>
+    public bool RoundEnded { get; private set; }
+
     public bool IsConservative => _baselineMinRtt != Unknown;
 
     /// <summary>What the window's growth is divided by.</summary>
@@ -59,7 +62,8 @@ public sealed class HyStart
     /// <param name="newestSentAt">When the newest packet it acknowledges was sent.</param>
     public bool OnAcked(Instant now, Instant newestSentAt)
     {
-        if (newestSentAt < _roundStartedAt)
+        RoundEnded = newestSentAt >= _roundStartedAt;
+        if (!RoundEnded)
         {
             return false;
         }

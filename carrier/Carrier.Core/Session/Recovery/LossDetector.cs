@@ -269,6 +269,7 @@ public sealed class LossDetector(RttEstimator rtt)
             _sent.RemoveOutstanding(number);
             _sent.Frames.Splice(ref _acked, packet.Frames);
             report.AckedPackets++;
+            report.AckedMarkedPackets += (packet.Traits & SentPacketTraits.Marked) != 0 ? 1 : 0;
             report.LargestAckedPacketBytes = Math.Max(report.LargestAckedPacketBytes, packet.Bytes);
             if (CountsInFlight(packet.Traits, packet.Path))
             {

@@ -19,6 +19,9 @@ public record struct RecoveryReport
 
     public int AckedPackets { get; internal set; }
 
+    /// <summary>Of <see cref="AckedPackets"/>, those that left marked ECT(0), over whatever path.</summary>
+    public int AckedMarkedPackets { get; internal set; }
+
     public int LostPackets { get; internal set; }
 
     /// <summary>Packets declared lost before that this ACK shows to have arrived.</summary>

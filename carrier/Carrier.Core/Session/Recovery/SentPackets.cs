@@ -15,6 +15,9 @@ public enum SentPacketTraits : byte
 
     /// <summary>Its loss says something about the path MTU and nothing about congestion (RFC 9000 §14.4).</summary>
     MtuProbe = 4,
+
+    /// <summary>It left marked ECT(0).</summary>
+    Marked = 8,
 }
 
 /// <summary>One sent packet, 16 bytes. <see cref="Bytes"/> is 0 for a number skipped on purpose.</summary>
