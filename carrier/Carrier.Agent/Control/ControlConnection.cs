@@ -103,9 +103,10 @@ internal sealed class ControlConnection : IAsyncDisposable
     {
         ReadResult result = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         ReadOnlySequence<byte> taken = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, destination.Length));
+        int bytes = (int)taken.Length;
         taken.CopyTo(destination.Span);
         _reader.AdvanceTo(taken.End);
-        return (int)taken.Length;
+        return bytes;
     }
 
     public async ValueTask DisposeAsync()
