@@ -4,6 +4,7 @@ using Carrier.Lab.Delay;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
+using Carrier.Lab.Services;
 using Carrier.Lab.Tools;
 
 namespace Carrier.Lab;
@@ -15,6 +16,7 @@ internal static class Program
 
           verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
           matrix                      carrier between every ordered pair of NAT kinds
+          services                    ssh, scp, iperf3, nginx and curl through carrier serve, forward, pipe and socks
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
@@ -25,7 +27,9 @@ internal static class Program
           --repeats 1 --bytes 2097152 --carrier PATH --seed PATH --artifacts artifacts/lab
           --json                      one JSON object on standard output, everything else on standard error
           --fresh                     restart both nodes before every dial, not only between rounds
-        verify, matrix, pair:
+        services:
+          --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
+        verify, matrix, pair, services:
           --keep                      leave the lab standing
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
         """;
@@ -72,6 +76,8 @@ internal static class Program
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
                 return await MatrixAsync(arguments, cancellation);
+            case "services":
+                return await ServicesAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -93,6 +99,19 @@ internal static class Program
         if (CarrierCommands.Find(arguments, out string missing) is { } commands)
         {
             return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+        }
+
+        var tally = new Tally();
+        tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> ServicesAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        string missing = ServicesCommand.Missing;
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            return await InLabAsync(arguments, new ServicesCommand(arguments, commands).RunAsync, cancellation);
         }
 
         var tally = new Tally();
