@@ -39,6 +39,15 @@ internal static class TunnelLimits
     /// <summary>How long a request, an answer or a SOCKS greeting may take once its stream or connection is there.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    /// <summary>A session that has shown no sign of its peer for this long is asked for one before it carries something new.</summary>
+    public static readonly TimeSpan PresenceLasts = TimeSpan.FromSeconds(10);
+
+    /// <summary>… and for this long, while it carries something new: that has then a few seconds to fail, instead of the idle timeout.</summary>
+    public static readonly TimeSpan PresenceAssumed = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long that sign may take; a peer that restarted would otherwise be missed for the session's whole idle timeout.</summary>
+    public static readonly TimeSpan PresencePatience = TimeSpan.FromSeconds(4);
+
     /// <summary>How long a service's target may take to accept. Shorter than <see cref="Patience"/>, so that the peer hears of it.</summary>
     public static readonly TimeSpan ConnectPatience = TimeSpan.FromSeconds(10);
 

@@ -8,7 +8,7 @@ namespace Carrier.Agent.Tunnels;
 ///  varint length ‖ CBOR map
 ///   0  version  uint   1
 ///   1  kind     uint   TunnelKind
-///   2  service  text   1 … 63 of a–z 0–9 -, neither first nor last a -
+///   2  service  text   not with kind 3: 1 … 63 of a–z 0–9 -, neither first nor last a -
 ///   3  flow     uint   only with kind 2: the number its datagrams bear, 0 … 2^30 - 1, new in this session
 ///   4… unknown keys    skipped
 /// </code>
@@ -22,13 +22,17 @@ internal readonly record struct TunnelRequest(TunnelKind Kind, ServiceName Servi
     public int Write(Span<byte> destination)
     {
         var writer = new CborWriter(destination);
-        writer.WriteMap(Kind == TunnelKind.Flow ? 4 : 3);
+        writer.WriteMap(Kind switch { TunnelKind.Flow => 4, TunnelKind.Presence => 2, _ => 3 });
         writer.WriteUInt(0);
         writer.WriteUInt(Version);
         writer.WriteUInt(1);
         writer.WriteUInt((ulong)Kind);
-        writer.WriteUInt(2);
-        writer.WriteText(Service.Text);
+        if (Kind != TunnelKind.Presence)
+        {
+            writer.WriteUInt(2);
+            writer.WriteText(Service.Text);
+        }
+
         if (Kind == TunnelKind.Flow)
         {
             writer.WriteUInt(3);
@@ -44,24 +48,29 @@ internal readonly record struct TunnelRequest(TunnelKind Kind, ServiceName Servi
         request = default;
         var reader = new CborReader(encoded);
         int key = -1;
-        if (!reader.TryReadMap(out int pairs) || pairs < 3
+        if (!reader.TryReadMap(out int pairs) || pairs < 2
             || !reader.TryReadKey(ref key) || key != 0 || !reader.TryReadUInt(out ulong version) || version != Version
-            || !reader.TryReadKey(ref key) || key != 1 || !reader.TryReadUInt(out ulong kind) || kind is not ((ulong)TunnelKind.Connection or (ulong)TunnelKind.Flow)
-            || !reader.TryReadKey(ref key) || key != 2 || !reader.TryReadText(ServiceName.MaxLength, out string text)
-            || !ServiceName.TryParse(text, out ServiceName service) || service.Text != text)
+            || !reader.TryReadKey(ref key) || key != 1 || !reader.TryReadUInt(out ulong number)
+            || number is < (ulong)TunnelKind.Connection or > (ulong)TunnelKind.Presence)
         {
             return false;
         }
 
-        int read = 3;
-        ulong flow = 0;
-        if (kind == (ulong)TunnelKind.Flow)
+        var kind = (TunnelKind)number;
+        int read = 2;
+        ServiceName service = default;
+        if (kind != TunnelKind.Presence
+            && (++read > pairs || !reader.TryReadKey(ref key) || key != 2 || !reader.TryReadText(ServiceName.MaxLength, out string text)
+                || !ServiceName.TryParse(text, out service) || service.Text != text))
         {
-            read++;
-            if (pairs < read || !reader.TryReadKey(ref key) || key != 3 || !reader.TryReadUInt(out flow) || flow > TunnelLimits.MaxFlowId)
-            {
-                return false;
-            }
+            return false;
+        }
+
+        ulong flow = 0;
+        if (kind == TunnelKind.Flow
+            && (++read > pairs || !reader.TryReadKey(ref key) || key != 3 || !reader.TryReadUInt(out flow) || flow > TunnelLimits.MaxFlowId))
+        {
+            return false;
         }
 
         for (; read < pairs; read++)
@@ -72,7 +81,7 @@ internal readonly record struct TunnelRequest(TunnelKind Kind, ServiceName Servi
             }
         }
 
-        request = new TunnelRequest((TunnelKind)kind, service, flow);
+        request = new TunnelRequest(kind, service, flow);
         return reader.AtEnd;
     }
 }
@@ -85,4 +94,7 @@ internal enum TunnelKind
 
     /// <summary>The datagrams of one UDP flow: those that fit travel as session datagrams, the rest on the stream.</summary>
     Flow = 2,
+
+    /// <summary>Nothing: it is answered with <see cref="TunnelOutcome.Open"/> and ends, and so shows that the peer is still there.</summary>
+    Presence = 3,
 }

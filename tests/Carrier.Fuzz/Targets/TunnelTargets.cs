@@ -15,7 +15,7 @@ public static class TunnelTargets
             return;
         }
 
-        Assert.InRange(request.Service.Text.Length, 1, ServiceName.MaxLength);
+        Assert.InRange(request.Service.Text.Length, request.Kind == TunnelKind.Presence ? 0 : 1, ServiceName.MaxLength);
         Assert.True(request.Flow <= TunnelLimits.MaxFlowId);
         Span<byte> again = stackalloc byte[TunnelLimits.MaxRequestBytes];
         Assert.True(TunnelRequest.TryParse(again[..request.Write(again)], out TunnelRequest back));

@@ -10,6 +10,9 @@ internal sealed class LinkSession : IAsyncDisposable
     private readonly FlowTable _flows = new();
     private readonly Task _dealing;
     private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private Task<bool>? _proving;
+    private long _presentAt;
     private long _lastUsed;
     private long _nextFlow;
     private int _users;
@@ -18,7 +21,7 @@ internal sealed class LinkSession : IAsyncDisposable
     {
         Session = session;
         _time = time;
-        _lastUsed = time.GetTimestamp();
+        _lastUsed = _presentAt = time.GetTimestamp();
         _dealing = _flows.DealAsync(session, _ended.Token);
     }
 
@@ -54,6 +57,21 @@ internal sealed class LinkSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the peer is still there: at once if it was within <paramref name="lately"/>, else after one round trip, which all who ask meanwhile share.</summary>
+    public Task<bool> IsPresentAsync(TimeSpan lately)
+    {
+        lock (_gate)
+        {
+            if (_proving is { IsCompleted: false })
+            {
+                return _proving;
+            }
+
+            bool isFresh = _time.GetElapsedTime(_presentAt) < lately;
+            return isFresh ? Task.FromResult(true) : _proving = ProveAsync();
+        }
+    }
+
     /// <summary>A tunnel has ended.</summary>
     public void Close(ulong? flow)
     {
@@ -70,8 +88,43 @@ internal sealed class LinkSession : IAsyncDisposable
     {
         await _ended.CancelAsync().ConfigureAwait(false);
         await _dealing.ConfigureAwait(false);
+        Task<bool>? proving;
+        lock (_gate)
+        {
+            proving = _proving;
+        }
+
+        if (proving is not null)
+        {
+            await proving.ConfigureAwait(false);
+        }
+
         await Session.DisposeAsync().ConfigureAwait(false);
         _ended.Dispose();
+    }
+
+    private async Task<bool> ProveAsync()
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+        patience.CancelAfter(TunnelLimits.PresencePatience);
+        try
+        {
+            IDuplexPipe stream = await Session.OpenStreamAsync(patience.Token).ConfigureAwait(false);
+            WriteRequest(stream.Output, new TunnelRequest(TunnelKind.Presence, default));
+            await stream.Output.CompleteAsync().ConfigureAwait(false);
+            bool present = await Framing.TryReadAsync(stream.Input, TunnelLimits.MaxAnswerBytes, patience.Token).ConfigureAwait(false) is not null;
+            await stream.Input.CompleteAsync().ConfigureAwait(false);
+            lock (_gate)
+            {
+                _presentAt = _time.GetTimestamp();
+            }
+
+            return present;
+        }
+        catch (Exception e) when (e is IOException or NetworkException or OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     private ulong Number(DatagramFlow flow)

@@ -29,9 +29,17 @@ internal sealed class PeerLinks : IAsyncDisposable
     public async Task<Tunnel> OpenAsync(TrustId peer, ServiceName service, DatagramFlow? flow, CancellationToken cancellationToken)
     {
         LinkSession link = await FindAsync(peer).WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!await link.IsPresentAsync(TunnelLimits.PresenceLasts).WaitAsync(cancellationToken).ConfigureAwait(false))
+        {
+            Drop(peer, link);
+            link = await FindAsync(peer).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         try
         {
-            return await link.OpenAsync(service, flow, cancellationToken).ConfigureAwait(false);
+            Tunnel tunnel = await link.OpenAsync(service, flow, cancellationToken).ConfigureAwait(false);
+            _closing.Begin(() => WatchAsync(peer, link));
+            return tunnel;
         }
         catch (NetworkException) when (!link.IsUsable)
         {
@@ -93,6 +101,28 @@ internal sealed class PeerLinks : IAsyncDisposable
             }
 
             return _links[peer] = DialAsync(peer, _stopping.Token);
+        }
+    }
+
+    /// <summary>Beside a new tunnel: a peer that went a moment ago shows in seconds, not in minutes.</summary>
+    private async Task WatchAsync(TrustId peer, LinkSession link)
+    {
+        if (!await link.IsPresentAsync(TunnelLimits.PresenceAssumed).ConfigureAwait(false))
+        {
+            Drop(peer, link);
+        }
+    }
+
+    /// <summary>Lets go of a session whose peer is gone; what it still carries ends with it.</summary>
+    private void Drop(TrustId peer, LinkSession dead)
+    {
+        lock (_gate)
+        {
+            if (_links.TryGetValue(peer, out Task<LinkSession>? link) && link.IsCompletedSuccessfully && link.Result == dead)
+            {
+                _links.Remove(peer);
+                _closing.Begin(() => CloseAsync(link));
+            }
         }
     }
 

@@ -44,6 +44,12 @@ internal sealed class ServedSession(IPeerSession session, ServiceHost host, Acce
             {
                 await RefuseAsync(stream, default, TunnelOutcome.Refused, cancellationToken).ConfigureAwait(false);
             }
+            else if (request.Kind == TunnelKind.Presence)
+            {
+                WriteAnswer(stream.Output, TunnelOutcome.Open);
+                await stream.Output.CompleteAsync().ConfigureAwait(false);
+                await stream.Input.CompleteAsync().ConfigureAwait(false);
+            }
             else if (host.Find(request, session.Peer) is not { } service)
             {
                 await RefuseAsync(stream, request, TunnelOutcome.Refused, cancellationToken).ConfigureAwait(false);

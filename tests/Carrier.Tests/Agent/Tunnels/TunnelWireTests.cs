@@ -25,6 +25,7 @@ public sealed class TunnelWireTests
     {
         Assert.Equal(Hex("request_connection"), Encode(new TunnelRequest(TunnelKind.Connection, Name("ssh"))));
         Assert.Equal(Hex("request_flow"), Encode(new TunnelRequest(TunnelKind.Flow, Name("game"), 300)));
+        Assert.Equal(Hex("request_presence"), Encode(new TunnelRequest(TunnelKind.Presence, default)));
         byte[] answer = new byte[TunnelLimits.MaxAnswerBytes];
         Assert.Equal(Hex("answer_open"), answer[..TunnelAnswer.Write(answer, TunnelOutcome.Open)]);
         Assert.Equal(Hex("answer_refused"), answer[..TunnelAnswer.Write(answer, TunnelOutcome.Refused)]);
@@ -46,7 +47,7 @@ public sealed class TunnelWireTests
 
     [Theory]
     [InlineData("a3000201010263737368")] // another version
-    [InlineData("a3000101030263737368")] // an unknown kind
+    [InlineData("a3000101040263737368")] // an unknown kind
     [InlineData("a3000101010263535348")] // capitals on the wire
     [InlineData("a3000101010260")] // no name
     [InlineData("a30001010202646761")] // a flow without its number
