@@ -14,7 +14,7 @@ internal sealed class ServicesCommand(Arguments arguments, CarrierCommands comma
     private const int CompareRounds = 3;
 
     /// <summary>Loopback is quick: a copy must be large enough that ssh's own beginning does not count.</summary>
-    private const int CompareFactor = 4;
+    private const int CompareBytes = 128 << 20;
 
     private readonly long _bytes = (long)arguments.Number("--bytes", DefaultBytes);
 
@@ -33,7 +33,7 @@ internal sealed class ServicesCommand(Arguments arguments, CarrierCommands comma
             await PairAsync(network, seeds, "port-restricted-a", "symmetric-b", artifacts, tally, pair =>
                 EverythingAsync(pair, Math.Min(_bytes, RelayedBytes), cancellation), cancellation);
             await PairAsync(network, seeds, "public-a", "public-a", artifacts, tally, pair =>
-                pair.CompareScpAsync(_bytes * CompareFactor, CompareRounds, cancellation), cancellation);
+                pair.CompareScpAsync(CompareBytes, CompareRounds, cancellation), cancellation);
         }
 
         if (tally.ExitCode == Tally.ExitPassed && !arguments.Has("--keep"))
