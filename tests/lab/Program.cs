@@ -5,6 +5,7 @@ using Carrier.Lab.Links;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
+using Carrier.Lab.Services;
 using Carrier.Lab.Tools;
 using Carrier.Lab.Translation;
 
@@ -17,6 +18,7 @@ internal static class Program
 
           verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
           matrix                      carrier between every ordered pair of NAT kinds
+          services                    ssh, scp, iperf3, nginx and curl through carrier serve, forward, pipe and socks
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
@@ -32,7 +34,9 @@ internal static class Program
         links:
           --case NAME --seconds 20 --repeats 3 --bench PATH
           --short                     a few cases, one short run each
-        verify, matrix, pair:
+        services:
+          --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
+        verify, matrix, pair, services:
           --keep                      leave the lab standing
           --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
@@ -87,6 +91,8 @@ internal static class Program
                 return await MatrixAsync(arguments, cancellation);
             case "links":
                 return await LinksAsync(arguments, cancellation);
+            case "services":
+                return await ServicesAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -129,6 +135,19 @@ internal static class Program
             await LinksCommand.RunAsync(arguments, tally, cancellation);
         }
 
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> ServicesAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        string missing = ServicesCommand.Missing;
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            return await InLabAsync(arguments, new ServicesCommand(arguments, commands).RunAsync, cancellation);
+        }
+
+        var tally = new Tally();
+        tally.Skip(arguments.Verb, missing);
         return Conclude(arguments, tally);
     }
 

@@ -25,7 +25,7 @@ internal sealed class CommandContext
 
     public AgentHome Home { get; }
 
-    public IPresenter Presenter { get; }
+    public IPresenter Presenter { get; private set; }
 
     public IdentityStore Identity => new(Home, SystemRandomSource.Shared, TimeProvider.System);
 
@@ -64,7 +64,7 @@ internal sealed class CommandContext
     /// <summary>Runs a request on the agent of this home; without one, on a node that lives as long as the command.</summary>
     public async Task RunAsync(ControlRequest request, CancellationToken cancellationToken)
     {
-        if (await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        if (await TryRunOnDaemonAsync(request, Presenter, cancellationToken).ConfigureAwait(false))
         {
             return;
         }
@@ -80,9 +80,19 @@ internal sealed class CommandContext
     /// <summary>Runs a request that has no meaning without a running agent.</summary>
     public async Task RunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
     {
-        if (!await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        if (!await TryRunOnDaemonAsync(request, Presenter, cancellationToken).ConfigureAwait(false))
         {
-            throw new AgentException(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
+            throw NoAgent();
+        }
+    }
+
+    /// <summary>Runs a request whose data goes through standard input and output; what is said of it goes to standard error.</summary>
+    public async Task PipeOnDaemonAsync(PipeRequest request, CancellationToken cancellationToken)
+    {
+        Presenter = Presenter is JsonPresenter ? new JsonPresenter(Console.Error) : Presenter;
+        if (!await TryRunOnDaemonAsync(request, new PipePresenter(), cancellationToken).ConfigureAwait(false))
+        {
+            throw NoAgent();
         }
     }
 
@@ -129,7 +139,9 @@ internal sealed class CommandContext
         return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
     }
 
-    private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
+    private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
+
+    private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
         ControlClient? daemon = await ControlClient.TryConnectAsync(Home, cancellationToken).ConfigureAwait(false);
         if (daemon is null)
@@ -139,7 +151,7 @@ internal sealed class CommandContext
 
         await using (daemon.ConfigureAwait(false))
         {
-            await daemon.RunAsync(request, Presenter, cancellationToken).ConfigureAwait(false);
+            await daemon.RunAsync(request, conversation, cancellationToken).ConfigureAwait(false);
         }
 
         return true;

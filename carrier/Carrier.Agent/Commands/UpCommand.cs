@@ -32,6 +32,7 @@ internal static class UpCommand
             ControlServer server = ControlServer.Start(context.Home, runtime.Service, NullLogger.Instance);
             await using (server.ConfigureAwait(false))
             {
+                await runtime.StartKeptTunnelsAsync().ConfigureAwait(false);
                 var quiet = new QuietPresenter(context.Presenter);
                 Task attending = runtime.Service.RunAsync(attendance, quiet, cancellationToken);
                 await WaitUntilReadyAsync(context, runtime, cancellationToken).ConfigureAwait(false);

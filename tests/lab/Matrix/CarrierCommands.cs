@@ -74,6 +74,20 @@ internal sealed class CarrierCommands(string carrier, string seed)
         return new(report.GetProperty("path").GetString()!, report.GetProperty("rttMs").GetDouble());
     }
 
+    /// <summary>Publishes a service for good, open to anybody.</summary>
+    public static IEnumerable<string> Serve(string folder, string name, string target, bool udp = false) =>
+        [.. Home(folder), "serve", name, target, "--allow", "any", "--keep", .. udp ? ["--udp"] : Array.Empty<string>()];
+
+    public static IEnumerable<string> ServeFolder(string folder, string name, string directory) =>
+        [.. Home(folder), "serve", name, "--http", directory, "--allow", "any", "--keep"];
+
+    public static IEnumerable<string> Forward(string folder, int port, string trustId, string name, bool udp = false) =>
+        [.. Home(folder), "forward", Invariant($"{port}"), $"{trustId}/{name}", "--keep", .. udp ? ["--udp"] : Array.Empty<string>()];
+
+    public static IEnumerable<string> Socks(string folder, int port) => [.. Home(folder), "socks", "--port", Invariant($"{port}"), "--keep"];
+
+    public static IEnumerable<string> Pipe(string folder, string trustId, string name) => [.. Home(folder), "pipe", trustId, name];
+
     public static string InboxOf(string folder) => Path.Combine(folder, "inbox");
 
     private static string[] Home(string folder) => ["--home", Path.Combine(folder, "home")];
