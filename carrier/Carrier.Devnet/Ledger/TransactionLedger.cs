@@ -49,7 +49,7 @@ public sealed class TransactionLedger : IDisposable
     {
         ArgumentNullException.ThrowIfNull(transaction);
         Verdict verdict = JudgeAlone(transaction);
-        verdict = verdict.IsAccepted ? JudgeAgainstCoins(transaction, _coins) : verdict;
+        verdict = verdict.IsAccepted ? JudgeAgainstCoins(transaction) : verdict;
         if (!verdict.IsAccepted)
         {
             return verdict;
@@ -170,17 +170,17 @@ public sealed class TransactionLedger : IDisposable
         return transaction.Programs.IsEmpty ? Verdicts.NoPrograms : Verdict.Accepted;
     }
 
-    private Verdict JudgeAgainstCoins(Transaction transaction, Dictionary<OutPoint, Coin> coins)
+    private Verdict JudgeAgainstCoins(Transaction transaction)
     {
+        if (!transaction.Inputs.All(input => Exists(input.Previous)))
+        {
+            return Verdicts.UnknownParent;
+        }
+
         var spent = new List<Coin>(transaction.Inputs.Length);
         foreach (TransactionInput input in transaction.Inputs)
         {
-            if (!_mined.TryGetValue(input.Previous.TransactionId, out MinedTransaction parent) || input.Previous.Index >= parent.Transaction.Outputs.Length)
-            {
-                return Verdicts.UnknownParent;
-            }
-
-            if (!coins.TryGetValue(input.Previous, out Coin coin))
+            if (!_coins.TryGetValue(input.Previous, out Coin coin))
             {
                 return Verdicts.DoubleSpend;
             }
@@ -202,6 +202,9 @@ public sealed class TransactionLedger : IDisposable
 
         return _programs.Judge(transaction, spent.Select(coin => coin.Output.Owner).ToHashSet());
     }
+
+    private bool Exists(OutPoint outPoint) =>
+        _mined.TryGetValue(outPoint.TransactionId, out MinedTransaction parent) && outPoint.Index < parent.Transaction.Outputs.Length;
 
     private Verdict JudgeCoin(Transaction transaction, TransactionInput input, Coin coin)
     {
@@ -232,7 +235,7 @@ public sealed class TransactionLedger : IDisposable
         }
 
         Verdict verdict = JudgeAlone(transaction);
-        return verdict.IsAccepted ? JudgeAgainstCoins(transaction, _coins) : verdict;
+        return verdict.IsAccepted ? JudgeAgainstCoins(transaction) : verdict;
     }
 
     private void Apply(Transaction transaction, uint height, LedgerBlock undo)
