@@ -1,4 +1,5 @@
 using Carrier.Benchmarks;
+using Carrier.Benchmarks.Chain;
 using Carrier.Benchmarks.Channels;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
@@ -27,6 +28,9 @@ switch (options.Command)
         return 0;
     case "seed" when options.Arguments.Count is 1 or 2:
         await SeedCommand.RunAsync(options);
+        return 0;
+    case "headers":
+        HeadersCommand.Run(options);
         return 0;
     case "channels":
         return ScheduleCommand.Run(options);
