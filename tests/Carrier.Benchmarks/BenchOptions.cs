@@ -19,6 +19,8 @@ internal sealed record BenchOptions
             Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
         carrier-bench headers [N]
             Judges and saves N chain headers (100000) with merged-mining proofs of depth 0 to 4; one line of JSON.
+        carrier-bench vouchers [N]
+            Streams N vouchers (1000000) through one channel, two stores on disk, and settles it on the devnet's ledger; one line of JSON.
         carrier-bench channels [--schedules N] [--seed S] [--naive]
             Runs N adversarial schedules of a payment channel (10000) from seed S on (1); every seed in which an honest side lost too much is printed.
             --naive takes the textbook's refund instead: it must lose. One line of JSON at the end; exit code 1 if a schedule failed.

@@ -32,6 +32,9 @@ switch (options.Command)
     case "headers":
         HeadersCommand.Run(options);
         return 0;
+    case "vouchers":
+        await VouchersCommand.RunAsync(options);
+        return 0;
     case "channels":
         return ScheduleCommand.Run(options);
     case "yardstick udp-echo":

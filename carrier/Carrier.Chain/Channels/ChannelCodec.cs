@@ -29,6 +29,9 @@ public static class ChannelCodec
     /// <summary>Bytes of the length before each message on a stream.</summary>
     public const int LengthBytes = 4;
 
+    /// <summary>Bytes of the longest message but an open, its length not counted.</summary>
+    public const int MaxShortBytes = 192;
+
     private const int AmountBytes = 8;
 
     private enum MessageType : byte

@@ -223,7 +223,7 @@ public sealed class DevnetChain : IDisposable
             && proof.Check(header.Hash, target) == HeaderRule.None;
     }
 
-    private bool IsSoundCoinBase(Block block)
+    private static bool IsSoundCoinBase(Block block)
     {
         Transaction coinBase = block.Transactions[0];
         return coinBase.IsCoinBase

@@ -1,5 +1,3 @@
-using Carrier.Chain.Blocks;
-using Carrier.Chain.Primitives;
 using Carrier.Core;
 using Carrier.Devnet.Blocks;
 using Carrier.Devnet.Rpc;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Carrier.Chain.Blocks;
-using Carrier.Chain.Networks;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
 using Carrier.Core;
@@ -137,7 +136,7 @@ internal sealed class RpcMethods(DevnetChain chain, ProgramHash miner, Func<Unix
         : reading == TransactionReading.Malformed && bytes.Length > 2 ? "transaction deserialize program error: Execute Program Deserialize Code failed."
         : "invalid transaction";
 
-    private JsonNode CreateAuxBlock(RpcParameters parameters)
+    private JsonObject CreateAuxBlock(RpcParameters parameters)
     {
         string address = parameters.RequiredText("paytoaddress", 0, "parameter paytoaddress not found");
         if (!ProgramHash.TryParse(address, out ProgramHash owner))

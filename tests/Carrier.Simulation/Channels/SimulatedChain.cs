@@ -82,28 +82,12 @@ internal sealed class SimulatedChain : IDisposable
     }
 
     /// <summary>What two nodes and the header chain say about a channel.</summary>
-    public ChannelSight Sight(ChannelTransactions channel)
-    {
-        uint confirmations = Ledger.TryFindMined(channel.Funding, out MinedTransaction funding) ? Confirmations(funding.Height) : 0;
-        return new ChannelSight(Height, confirmations, Ledger.Pool.ContainsKey(channel.Funding), Spend(channel.Deposit), Spend(channel.Ticket));
-    }
+    public ChannelSight Sight(ChannelTransactions channel) => LedgerSight.Of(Ledger, channel);
 
     /// <summary>All an account owns in the chain.</summary>
     public long Balance(ProgramHash owner) => Ledger.Coins.Values.Where(coin => coin.Output.Owner == owner).Sum(coin => coin.Output.Value.Value);
 
     public void Dispose() => Ledger.Dispose();
-
-    private uint Confirmations(uint height) => Height - height + 1;
-
-    private ChannelSpend Spend(OutPoint outPoint)
-    {
-        if (Ledger.TryFindMinedSpender(outPoint, out MinedTransaction mined))
-        {
-            return new ChannelSpend(SpendStage.Mined, mined.Transaction.Id, Confirmations(mined.Height));
-        }
-
-        return Ledger.TryFindPoolSpender(outPoint, out Hash256 pooled) ? new ChannelSpend(SpendStage.Pooled, pooled, 0) : ChannelSpend.None;
-    }
 
     private void Connect(IReadOnlyList<Transaction> transactions)
     {

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Carrier.Chain.Blocks;
-using Carrier.Chain.Primitives;
 using Carrier.Core;
 using Carrier.Devnet.Blocks;
 
