@@ -36,6 +36,7 @@ internal static class CarrierCommand
         ReceiveCommand.Build(),
         AllowCommand.BuildAllow(),
         AllowCommand.BuildDeny(),
+        WalletCommand.Build(),
         DemoCommand.Build(),
     };
 

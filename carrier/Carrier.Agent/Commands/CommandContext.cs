@@ -122,6 +122,13 @@ internal sealed class CommandContext
         return id;
     }
 
+    /// <summary>Opens the owner's key, which pays and signs for the owner; the contents are the caller's to dispose.</summary>
+    public KeystoreContents OpenOwner()
+    {
+        IdentityStore store = Identity;
+        return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+    }
+
     private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
     {
         ControlClient? daemon = await ControlClient.TryConnectAsync(Home, cancellationToken).ConfigureAwait(false);

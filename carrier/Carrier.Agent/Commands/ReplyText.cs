@@ -27,6 +27,13 @@ internal static class ReplyText
             $"{ask.Peer} wants to send '{SafeText.Of(ask.Name)}' ({ask.Files} files, {(ask.Bytes is { } bytes ? Size(bytes) : "size unknown")})."),
         ReceivedReply received => Of(received),
         DemoReply demo => Of(demo),
+        ChainReply chain => Invariant($"{chain.Network} at height {chain.Height} ({chain.Checked}; {chain.Agreeing} of {chain.Nodes} nodes agree)"),
+        BalanceReply balance => Of(balance),
+        PaymentReply payment => Invariant($"{payment.TransactionId}  {payment.Result}, taken by {payment.NodesTook} nodes"),
+        HistoryReply entry => Invariant(
+            $"{entry.TransactionId}  {entry.Kind} {entry.Amount}  {entry.State}{(entry.Height is { } height ? Invariant($" at {height}, {entry.Confirmations} deep") : "")}  {SafeText.Of(entry.To)} {SafeText.Of(entry.Note)}"),
+        ProofReply proof => Invariant(
+            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
         EndReply end => SafeText.Of(end.Message ?? string.Empty),
         _ => string.Empty,
     };
@@ -41,6 +48,20 @@ internal static class ReplyText
         }
 
         return unit == 0 ? Invariant($"{bytes} bytes") : Invariant($"{size:0.0} {Units[unit]}");
+    }
+
+    private static string Of(BalanceReply balance)
+    {
+        var text = new StringBuilder(Invariant($"confirmed  {balance.Confirmed} ELA"));
+        foreach ((string name, string amount) in new[] { ("pending", balance.Pending), ("locked", balance.Locked), ("disputed", balance.Disputed) })
+        {
+            if (amount != "0")
+            {
+                text.AppendLine().Append(Invariant($"{name,-9}  {amount} ELA"));
+            }
+        }
+
+        return text.ToString();
     }
 
     private static string Of(IdentityReply identity)

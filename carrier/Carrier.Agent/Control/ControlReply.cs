@@ -20,6 +20,11 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(IdentityReply), "identity")]
 [JsonDerivedType(typeof(ReadyReply), "ready")]
 [JsonDerivedType(typeof(DemoReply), "demo")]
+[JsonDerivedType(typeof(ChainReply), "chain")]
+[JsonDerivedType(typeof(BalanceReply), "balance")]
+[JsonDerivedType(typeof(PaymentReply), "payment")]
+[JsonDerivedType(typeof(HistoryReply), "history")]
+[JsonDerivedType(typeof(ProofReply), "proof")]
 internal abstract record ControlReply;
 
 /// <summary>Something the user should know; the work goes on.</summary>

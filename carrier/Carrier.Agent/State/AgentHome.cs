@@ -10,6 +10,7 @@ namespace Carrier.Agent.State;
 ///  trust-id      the TrustID, for whoever looks without the passphrase
 ///  lock          held by the process that runs the node   control.sock  where that process is asked for things
 ///  node/         routing table, records, known peers      received/     files that arrived, unless told otherwise
+///  chain/        headers and wallet, a folder for each network
 /// </code>
 /// </remarks>
 internal sealed class AgentHome

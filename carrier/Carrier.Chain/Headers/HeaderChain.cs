@@ -112,6 +112,11 @@ public sealed class HeaderChain
         for (uint height = Tip.Header.Height; ; height -= step)
         {
             yield return Slot(height).Hash;
+            if (height == _lowest)
+            {
+                yield break;
+            }
+
             step = Tip.Header.Height - height >= 10 ? step * 2 : 1;
             if (height - _lowest < step)
             {

@@ -31,6 +31,9 @@ public sealed class HeaderStore : IDisposable
         _anchor = anchor;
     }
 
+    /// <summary>The height the chain begins at: trusted, not judged.</summary>
+    public uint Origin => _anchor.Header.Height;
+
     /// <summary>Opens or creates the file for a chain that begins at <paramref name="anchor"/>.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or of another chain.</exception>
     public static HeaderStore Open(string path, ChainNetwork network, HeaderAnchor anchor)
