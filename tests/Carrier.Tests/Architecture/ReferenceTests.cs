@@ -13,7 +13,7 @@ public class ReferenceTests
         ["Carrier.Node"] = ["Carrier.Core", "Carrier.Dht", "Carrier.Nat"],
         ["Carrier"] = ["Carrier.Node"],
         ["Carrier.Chain"] = ["Carrier.Core"],
-        ["Carrier.Agent"] = ["Carrier", "Carrier.Chain"],
+        ["Carrier.Agent"] = ["Carrier", "Carrier.Chain", "Carrier.Devnet"],
         ["Carrier.Seed"] = ["Carrier"],
         ["Carrier.Devnet"] = ["Carrier.Chain"],
         ["Carrier.Simulation"] = ["Carrier.Chain", "Carrier.Devnet", "Carrier.Node"],
