@@ -16,25 +16,29 @@ public static class ChannelAudit
                 Require(durable is { Role: ChannelRole.Payer, Gate.IsNone: false, Refund.IsNone: false }, "funding, gate, refund and the payee's signatures are on disk before funding is broadcast");
                 break;
             case BroadcastEffect { Kind: BroadcastKind.Close }:
-                Require(durable is { State: ChannelState.Closing or ChannelState.Refunding }, "the channel is closing on disk before its close is broadcast");
+                Require(durable is not null && HasEnded(durable), "the channel is closing on disk before its close is broadcast");
                 break;
             case SendEffect { Message: VoucherMessage voucher }:
                 Require(durable is { Role: ChannelRole.Payer } && durable.Cumulative >= voucher.Cumulative, "a voucher is on the payer's disk before it is sent");
                 break;
             case SendEffect { Message: CooperativeCloseMessage last }:
-                Require(durable is { Role: ChannelRole.Payer, State: ChannelState.Closing } && durable.Cumulative >= last.Cumulative, "the last voucher is on the payer's disk, and none follows it");
+                Require(durable is { Role: ChannelRole.Payer } && HasEnded(durable) && durable.Cumulative >= last.Cumulative, "the last voucher is on the payer's disk, and none follows it");
                 break;
             case SendEffect { Message: AckMessage ack }:
                 Require(durable is { Role: ChannelRole.Payee } && durable.Cumulative >= ack.Cumulative, "a voucher is on the payee's disk before it is acknowledged");
                 break;
             case SendEffect { Message: CoSignedMessage coSigned }:
-                Require(durable is { Role: ChannelRole.Payee, State: ChannelState.Closing } && durable.Cumulative == coSigned.Cumulative, "the payee ends with its highest voucher only");
+                Require(durable is { Role: ChannelRole.Payee } && HasEnded(durable) && durable.Cumulative == coSigned.Cumulative, "the payee ends with its highest voucher only");
                 break;
-            case ServeEffect:
-                Require(durable is { Role: ChannelRole.Payee, IsRestored: false }, "nothing is served on a record that was lost");
+            case ServeEffect serve:
+                Require(durable is { Role: ChannelRole.Payee } && durable.Delivered >= serve.Delivered, "what is served is on the payee's disk as served");
                 break;
         }
     }
+
+    /// <summary>No voucher is taken or sent any more; what follows may have overtaken an effect that waited for its write.</summary>
+    private static bool HasEnded(ChannelRecord record) =>
+        record.State is ChannelState.Closing or ChannelState.Refunding or ChannelState.Closed or ChannelState.Refunded;
 
     private static void CheckRecord(ChannelRecord? before, ChannelRecord after)
     {

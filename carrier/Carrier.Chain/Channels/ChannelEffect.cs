@@ -14,8 +14,8 @@ public sealed record SendEffect(ChannelMessage Message) : ChannelEffect;
 /// <summary>Hand this transaction to every node known; that it is known already is no error.</summary>
 public sealed record BroadcastEffect(Hash256 Txid, ReadOnlyMemory<byte> Transaction, BroadcastKind Kind) : ChannelEffect;
 
-/// <summary>Payee: so much more may be delivered now.</summary>
-public sealed record ServeEffect(Sela Worth) : ChannelEffect;
+/// <summary>Payee: deliver <paramref name="Worth"/> now, which makes <paramref name="Delivered"/> in all.</summary>
+public sealed record ServeEffect(Sela Worth, Sela Delivered) : ChannelEffect;
 
 /// <summary>Payee: hand this to the watchtower, then call <c>Escrowed</c>.</summary>
 public sealed record EscrowEffect(CloseEscrow Close) : ChannelEffect;

@@ -8,13 +8,14 @@ namespace Carrier.Chain.Channels;
 /// It signs gate and refund after it saw them whole, credits vouchers after the funding is buried, serves never further ahead of them than its window, and
 /// closes with the highest in time: before the margin under L, at its threshold, or at the sight of a gate near L.
 /// </remarks>
-public sealed class PayeeChannel : ChannelSide
+public sealed partial class PayeeChannel : ChannelSide
 {
     private readonly PayeePolicy _policy;
-    private readonly Queue<(Sela Delivered, ServeEffect Serve)> _awaitingEscrow = new();
+    private readonly Queue<ServeEffect> _awaitingEscrow = new();
     private (ChannelSignature Voucher, Transaction Close)? _signedClose;
     private Sela _escrowed;
     private bool _hasResumed;
+    private bool _knowsTower;
 
     /// <summary>Goes on with a channel from the store.</summary>
     public PayeeChannel(ChannelRecord record, IChannelSigner key, PayeePolicy policy)
@@ -25,6 +26,7 @@ public sealed class PayeeChannel : ChannelSide
     {
         ArgumentNullException.ThrowIfNull(policy);
         _policy = policy;
+        _knowsTower = !policy.CountsOnlyEscrowed || !(isDurable || record.IsRestored);
     }
 
     /// <summary>How much more may be delivered now.</summary>
@@ -87,21 +89,21 @@ public sealed class PayeeChannel : ChannelSide
         Change(Record with { Delivered = Record.Delivered + worth });
         if (_policy.CountsOnlyEscrowed)
         {
-            _awaitingEscrow.Enqueue((Record.Delivered, new ServeEffect(worth)));
+            _awaitingEscrow.Enqueue(new ServeEffect(worth, Record.Delivered));
             Escrow();
         }
         else
         {
-            Do(new ServeEffect(worth));
+            Do(new ServeEffect(worth, Record.Delivered));
         }
 
         return true;
     }
 
-    /// <summary>Ends the channel with the highest voucher.</summary>
+    /// <summary>Ends the channel with the highest voucher. One that keeps its closes with a watchtower and just started asks that first: see <see cref="Adopt"/>.</summary>
     public void Close()
     {
-        if (IsOver || Record.State == ChannelState.Closing)
+        if (IsOver || Record.State == ChannelState.Closing || !_knowsTower)
         {
             return;
         }
@@ -109,55 +111,6 @@ public sealed class PayeeChannel : ChannelSide
         Change(Record with { State = ChannelState.Closing });
         Send(new CloseMessage(Record.Channel, Record.Cumulative));
         BroadcastClose();
-    }
-
-    /// <summary>The watchtower has <paramref name="escrow"/>: its voucher counts, and what waited for it is served.</summary>
-    public void Escrowed(CloseEscrow escrow)
-    {
-        ArgumentNullException.ThrowIfNull(escrow);
-        _escrowed = escrow.Cumulative > _escrowed ? escrow.Cumulative : _escrowed;
-        while (_awaitingEscrow.TryPeek(out (Sela Delivered, ServeEffect Serve) next) && next.Delivered <= escrow.Delivered)
-        {
-            Do(_awaitingEscrow.Dequeue().Serve);
-        }
-    }
-
-    /// <summary>What a watchtower holds. Higher than any voucher here means that this side was rolled back: it rules, and the channel ends.</summary>
-    public bool Adopt(CloseEscrow escrow)
-    {
-        ArgumentNullException.ThrowIfNull(escrow);
-        if (escrow.Channel != Record.Channel || IsOver || escrow.Cumulative > Record.Terms.Capacity
-            || !TryFindVoucher(escrow, out ChannelSignature voucher))
-        {
-            return false;
-        }
-
-        Escrowed(escrow);
-        if (escrow.Cumulative > Record.Cumulative)
-        {
-            Change(Record with { IsRestored = true, Sequence = Record.Sequence + 1, Cumulative = escrow.Cumulative, Voucher = voucher });
-            Close();
-        }
-        else if (escrow.Delivered > Record.Delivered)
-        {
-            Change(Record with { IsRestored = true });
-            Close();
-        }
-
-        return true;
-    }
-
-    /// <summary>The latest close, complete, for any third party to broadcast; null while nothing was paid.</summary>
-    public CloseEscrow? ExportClose()
-    {
-        if (Record.Cumulative.Value == 0)
-        {
-            return null;
-        }
-
-        uint lockHeight = Record.Terms.LockHeight;
-        uint closeBy = lockHeight - Math.Min(_policy.CloseMargin, lockHeight);
-        return new CloseEscrow(Record.Channel, lockHeight, closeBy, Record.Cumulative, Record.Delivered, SignedClose().Encode());
     }
 
     public override void Connected() =>
@@ -182,8 +135,8 @@ public sealed class PayeeChannel : ChannelSide
                 return HandleResume(resume);
             case CooperativeCloseMessage last:
                 return HandleCooperativeClose(last);
-            case CloseMessage:
-                Close();
+            case CloseMessage close:
+                CloseUnlessBehind(close.Cumulative);
                 return true;
             default:
                 return false;
@@ -225,15 +178,30 @@ public sealed class PayeeChannel : ChannelSide
         }
     }
 
+    /// <summary>The payer ends the channel. If it paid more than is known here, that voucher is asked for first.</summary>
+    private void CloseUnlessBehind(Sela paid)
+    {
+        if (paid > Record.Cumulative)
+        {
+            Connected();
+        }
+        else
+        {
+            Close();
+        }
+    }
+
     private bool MustClose(ChannelSight sight)
     {
         ulong lockHeight = Record.Terms.LockHeight;
         // Just started, it may have been rolled back: the payer gets half the margin to say so, or an old close would be sent.
         ulong margin = _hasResumed ? _policy.CloseMargin : _policy.CloseMargin / 2;
         bool isLate = sight.Height + margin >= lockHeight;
+        _knowsTower |= sight.Height + (ulong)(_policy.CloseMargin / 2) >= lockHeight;
         bool isAlarmed = _hasResumed && sight.Ticket.Stage != SpendStage.None && sight.Height + (ulong)_policy.GateAlarm >= lockHeight;
         bool isFull = _hasResumed && (Record.Cumulative >= _policy.CloseThreshold || Remaining.Value == 0);
-        return Record.State is ChannelState.Open or ChannelState.Funding && (isLate || isAlarmed || isFull);
+        bool isRestored = _hasResumed && Record.IsRestored;
+        return _knowsTower && Record.State is ChannelState.Open or ChannelState.Funding && (isLate || isAlarmed || isFull || isRestored);
     }
 
     /// <summary>Takes a voucher that is higher than any before; repeats the acknowledgement of one that is not.</summary>
@@ -330,14 +298,6 @@ public sealed class PayeeChannel : ChannelSide
     private void Acknowledge() =>
         DoLatest(LatestOnly.Ack, new SendEffect(new AckMessage(Record.Channel, Record.Sequence, Record.Cumulative)));
 
-    private void Escrow()
-    {
-        if (_policy.CountsOnlyEscrowed && !Record.Voucher.IsNone && Record.Cumulative.Value > 0)
-        {
-            DoLatest(LatestOnly.Escrow, new EscrowEffect(ExportClose()!));
-        }
-    }
-
     /// <summary>Signed once for each voucher, however often it is broadcast.</summary>
     private Transaction SignedClose()
     {
@@ -357,28 +317,6 @@ public sealed class PayeeChannel : ChannelSide
         {
             Broadcast(BroadcastKind.Close, SignedClose());
         }
-    }
-
-    private bool TryFindVoucher(CloseEscrow escrow, out ChannelSignature voucher)
-    {
-        voucher = default;
-        if (Transaction.TryParse(escrow.Transaction.Span, out Transaction? close) != TransactionReading.Read
-            || close!.Id != Transactions.Close(escrow.Cumulative).Id || close.Programs.Length != 1)
-        {
-            return false;
-        }
-
-        ReadOnlySpan<byte> parameter = close.Programs[0].Parameter.Span;
-        for (; parameter.Length >= RedeemScript.SignatureItemBytes; parameter = parameter[RedeemScript.SignatureItemBytes..])
-        {
-            voucher = new ChannelSignature(parameter[1..RedeemScript.SignatureItemBytes]);
-            if (IsSignedByCounterpart(close, voucher))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void SendAccept() => Send(new AcceptMessage(Record.Channel, Sign(Transactions.Gate), Sign(Transactions.Refund)));

@@ -207,6 +207,7 @@ public sealed class ChannelWorld : IDisposable
             ChannelSight sight = _chain.Sight(new ChannelTransactions(_terms, open.Channel));
             ChannelRefusal refusal = PayeeChannel.TryAccept(open, PayeeKey, _payeePolicy, _chain.Height, sight.FundingConfirmations > 0, out PayeeChannel? machine);
             _payee.Machine = machine;
+            _ = machine?.Adopt(_tower);
             if (refusal != ChannelRefusal.None)
             {
                 SendRaw(new RefuseMessage(open.Channel, refusal), toPayee: false);
@@ -300,10 +301,7 @@ public sealed class ChannelWorld : IDisposable
             if (_payee.Disk.Current is { } record)
             {
                 _payee.Machine = new PayeeChannel(record, PayeeKey, _payeePolicy);
-                if (_tower is not null)
-                {
-                    _ = _payee.Machine.Adopt(_tower);
-                }
+                _ = _payee.Machine.Adopt(_tower);
             }
 
             Connect();

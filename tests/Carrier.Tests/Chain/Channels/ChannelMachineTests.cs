@@ -242,6 +242,36 @@ public class ChannelMachineTests
         Assert.False(rolledBack.Adopt(escrow with { Cumulative = new Sela(6_001) }));
     }
 
+    [Theory]
+    [InlineData(500u, false)]
+    [InlineData(984u, false)]
+    [InlineData(985u, true)] // half the margin is left: now with whatever there is
+    public void Close_just_started_with_a_watchtower_waits_for_its_answer(uint height, bool closes)
+    {
+        ChannelRecord rolledBack = OpenRecord(ChannelRole.Payee) with { Sequence = 1, Cumulative = new Sela(100), Voucher = Voucher(1, 100).Signature };
+        using var payee = new PayeeChannel(rolledBack, Payee, Policy with { CountsOnlyEscrowed = true });
+        Assert.True(payee.Handle(Hello));
+        payee.Close();
+        payee.Handle(Sight(height));
+        Assert.Equal(closes ? [BroadcastKind.Close] : [], Drain(payee).Broadcasts());
+
+        Assert.True(payee.Adopt(null));
+        payee.Close();
+        Assert.Equal(closes ? [] : [BroadcastKind.Close], Drain(payee).Broadcasts());
+    }
+
+    [Fact]
+    public void Handle_close_that_names_more_than_is_known_asks_for_the_voucher_first()
+    {
+        using PayeeChannel payee = OpenPayee();
+        Assert.True(payee.Handle(Voucher(1, 100)));
+        Assert.True(payee.Handle(new CloseMessage(Funding.Id, new Sela(200))));
+        Assert.Empty(Drain(payee).Broadcasts());
+        Assert.True(payee.Handle(Voucher(2, 200)));
+        Assert.True(payee.Handle(new CloseMessage(Funding.Id, new Sela(200))));
+        AssertPays(200, Drain(payee));
+    }
+
     [Fact]
     public void Check_every_broken_invariant_stops_the_channel()
     {
@@ -254,7 +284,7 @@ public class ChannelMachineTests
         AssertBroken(payee, new SendEffect(Voucher(1, 10)));
         AssertBroken(payee, new SendEffect(new AckMessage(Funding.Id, 2, new Sela(11))));
         AssertBroken(payee, new SendEffect(new CoSignedMessage(Funding.Id, new Sela(10), default)));
-        AssertBroken(payee with { IsRestored = true }, new ServeEffect(new Sela(1)));
+        AssertBroken(payee, new ServeEffect(new Sela(1), new Sela(5)));
         AssertBroken(payer, new PersistEffect(payer with { Cumulative = new Sela(9) }, 1));
         AssertBroken(payee, new PersistEffect(payee with { Delivered = new Sela(3) }, 1));
         AssertBroken(payee, new PersistEffect(payee with { Cumulative = Terms.Capacity + new Sela(1) }, 1));

@@ -26,6 +26,25 @@ public class ChannelScheduleTests
         Assert.True(only is not null || endings.IsSupersetOf([ChannelEnding.Closed, ChannelEnding.Refunded]), "schedules that always end the same way show little");
     }
 
+    /// <summary>Schedules that once failed: an old close sent before the watchtower was asked, and effects overtaken by the end of the channel.</summary>
+    [Theory]
+    [InlineData(636)]
+    [InlineData(3118)]
+    [InlineData(3235)]
+    [InlineData(3747)]
+    [InlineData(4084)]
+    [InlineData(5471)]
+    [InlineData(7313)]
+    [InlineData(9233)]
+    [InlineData(9380)]
+    [InlineData(108983)]
+    public void Run_schedule_that_once_failed_nobody_loses(int seed)
+    {
+        var schedule = new ChannelSchedule((ulong)seed);
+        ChannelOutcome outcome = Run(schedule);
+        Assert.False(outcome.IsViolation, $"{schedule}\n{outcome}");
+    }
+
     [Fact]
     public void Run_naive_channel_under_the_same_schedules_the_payee_is_robbed()
     {
