@@ -24,6 +24,11 @@ internal sealed record BenchOptions
             A seed and a device bound to ADDRESS; prints "READY ARG" and takes what is sent until its input closes.
         carrier-bench link send ARG ADDRESS [--seconds N | --bytes B] [--sessions N] [--congestion cubic|bbr] [--cipher C]
             Sends from ADDRESS over N sessions at once; prints READY, waits for a line, then one line of JSON a session. tests/lab drives both.
+        carrier-bench vouchers [N]
+            Streams N vouchers (1000000) through one channel, two stores on disk, and settles it on the devnet's ledger; one line of JSON.
+        carrier-bench channels [--schedules N] [--seed S] [--naive]
+            Runs N adversarial schedules of a payment channel (10000) from seed S on (1); every seed in which an honest side lost too much is printed.
+            --naive takes the textbook's refund instead: it must lose. One line of JSON at the end; exit code 1 if a schedule failed.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
@@ -57,6 +62,15 @@ internal sealed record BenchOptions
 
     public int Handshakes { get; private init; } = 200;
 
+    /// <summary>How many adversarial schedules to run.</summary>
+    public int Schedules { get; private init; } = 10_000;
+
+    /// <summary>The seed of the first schedule.</summary>
+    public long Seed { get; private init; } = 1;
+
+    /// <summary>Whether the channel under test has the textbook's refund.</summary>
+    public bool Naive { get; private init; }
+
     /// <summary>The options a child process needs to make the same transport.</summary>
     public IEnumerable<string> TransportOptions =>
         [.. Cipher is null ? Array.Empty<string>() : ["--cipher", Cipher], .. NoGso ? ["--no-gso"] : Array.Empty<string>()];
@@ -76,6 +90,10 @@ internal sealed record BenchOptions
             else if (word is "--no-gso")
             {
                 options = options with { NoGso = true };
+            }
+            else if (word is "--naive")
+            {
+                options = options with { Naive = true };
             }
             else if (word is "--details")
             {
@@ -114,6 +132,8 @@ internal sealed record BenchOptions
             "--congestion" when Enum.TryParse(value, ignoreCase: true, out CongestionControl congestion) => this with { Congestion = congestion },
             "--pings" when isNumber => this with { Pings = (int)number },
             "--handshakes" when isNumber => this with { Handshakes = (int)number },
+            "--schedules" when isNumber && number > 0 => this with { Schedules = (int)number },
+            "--seed" when TryNumber(value, out long seed) => this with { Seed = seed },
             _ => this,
         };
         return !ReferenceEquals(options, this);

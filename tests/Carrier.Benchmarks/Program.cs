@@ -1,5 +1,6 @@
 using Carrier.Benchmarks;
 using Carrier.Benchmarks.Chain;
+using Carrier.Benchmarks.Channels;
 using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
@@ -38,6 +39,11 @@ switch (options.Command)
     case "link send" when options.Arguments.Count == 2:
         await LinkSender.RunAsync(options);
         return 0;
+    case "vouchers":
+        await VouchersCommand.RunAsync(options);
+        return 0;
+    case "channels":
+        return ScheduleCommand.Run(options);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;

@@ -43,6 +43,7 @@ internal static class CarrierCommand
         AllowCommand.BuildDeny(),
         WalletCommand.Build(),
         DemoCommand.Build(),
+        DevnetCommand.Build(),
     };
 
     /// <summary>Runs one command line and returns its exit code.</summary>
