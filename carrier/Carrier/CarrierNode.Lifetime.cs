@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Carrier.Core;
 using Carrier.Driving;
+using Carrier.Gateways;
 using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
@@ -89,8 +90,28 @@ public sealed partial class CarrierNode
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
+        _portMapper = StartPortMapper();
         NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
+
+    /// <summary>Has the router forward a port to the IPv4 socket, for a node that may be behind one.</summary>
+    private PortMapper? StartPortMapper()
+    {
+        Endpoint bound = _thread.Sockets.LocalEndpoint(AddressFamily.InterNetwork);
+        if (!_options.PortMapping || _options.Serve || bound.Port == 0 || bound.Scope == AddressScope.Loopback)
+        {
+            return null;
+        }
+
+        IPAddress address = bound.ToIPEndPoint().Address;
+        return PortMapper.Start(() => DefaultGateway.Find(bound.Port, address), SetMappedEndpoint, _logger);
+    }
+
+    private void SetMappedEndpoint(Endpoint external) => _thread.Post(new NetworkCall<bool>(now =>
+    {
+        _thread.Machine.SetMappedEndpoint(now, external);
+        return true;
+    }));
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
     {
@@ -142,8 +163,10 @@ public sealed partial class CarrierNode
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _upkeep.ConfigureAwait(false);
+        Task unmapped = _portMapper?.DisposeAsync().AsTask() ?? Task.CompletedTask;
         Task cancelled = _listeners.CancelAsync();
         NodeSnapshot snapshot = await SayGoodbyeAsync().ConfigureAwait(false);
+        await unmapped.ConfigureAwait(false);
         await _thread.DisposeAsync().ConfigureAwait(false);
         await cancelled.ConfigureAwait(false);
         await _listeners.WhenEndedAsync().ConfigureAwait(false);

@@ -3,6 +3,7 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Driving;
+using Carrier.Gateways;
 using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
@@ -25,6 +26,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
+    private PortMapper? _portMapper;
     private Task? _disposal;
 
     private CarrierNode(CarrierNodeOptions options, DatagramSockets sockets, HomeContact[] seeds)

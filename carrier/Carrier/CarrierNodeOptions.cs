@@ -28,6 +28,9 @@ public sealed record CarrierNodeOptions
     /// <summary>How much a serving node relays for others.</summary>
     public RelayBudgets Relay { get; init; } = new();
 
+    /// <summary>Whether to ask the router for a forwarded port (PCP, NAT-PMP, UPnP). Never done by a node that serves or is bound to loopback alone.</summary>
+    public bool PortMapping { get; init; } = true;
+
     /// <summary>A folder for the routing table, records and devices met; made if missing. Null keeps nothing over a restart.</summary>
     public string? StateDirectory { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Gateways;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
@@ -16,6 +17,7 @@ internal static class Program
           verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
           matrix                      carrier between every ordered pair of NAT kinds
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
+          gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           delay --device tun0         the link emulator (the lab starts it)
@@ -72,6 +74,8 @@ internal static class Program
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
                 return await MatrixAsync(arguments, cancellation);
+            case "gateway":
+                return await GatewayAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -97,6 +101,23 @@ internal static class Program
 
         var tally = new Tally();
         tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> GatewayAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        string missing = string.Join("; ", kernel.Missing);
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            await new GatewayCommand(commands).RunAsync(tally, cancellation);
+        }
+        else
+        {
+            tally.Skip(arguments.Verb, missing);
+        }
+
         return Conclude(arguments, tally);
     }
 
