@@ -7,6 +7,7 @@ using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Tunnels;
 
 namespace Carrier;
 
@@ -32,6 +33,9 @@ public sealed partial class CarrierNode
 
     /// <summary>The latest figures, at most an upkeep interval old.</summary>
     internal NodeReport? LatestReport { get; private set; }
+
+    /// <summary>Where tunnels are served, or null.</summary>
+    internal IPEndPoint? TunnelEndpoint => _tunnelServer?.LocalEndpoint;
 
     /// <summary>The network thread's own bytes allocated so far.</summary>
     internal Task<long> ThreadAllocatedBytesAsync() => _thread.AskAsync(_ => GC.GetAllocatedBytesForCurrentThread());
@@ -85,12 +89,14 @@ public sealed partial class CarrierNode
         };
     }
 
-    private void Start()
+    private void Start(HomeContact[] seeds)
     {
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
         _portMapper = StartPortMapper();
+        _tunnelServer = StartTunnelServer();
+        _tunnelClient = _options.Serve || _options.TunnelPort == 0 || seeds.Length == 0 ? null : TunnelClient.Start(_thread, seeds, _options.TunnelPort, _logger);
         NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
 
@@ -105,6 +111,24 @@ public sealed partial class CarrierNode
 
         IPAddress address = bound.ToIPEndPoint().Address;
         return PortMapper.Start(() => DefaultGateway.Find(bound.Port, address), SetMappedEndpoint, _logger);
+    }
+
+    private TunnelServer? StartTunnelServer()
+    {
+        if (!_options.Serve || _options.TunnelListen is not { } listen)
+        {
+            return null;
+        }
+
+        try
+        {
+            return TunnelServer.Start(listen, _thread, _logger);
+        }
+        catch (SocketException e)
+        {
+            TunnelLog.NotServed(_logger, listen.Port, e.SocketErrorCode); // most devices have UDP: a seed without this is a seed
+            return null;
+        }
     }
 
     private void SetMappedEndpoint(Endpoint external) => _thread.Post(new NetworkCall<bool>(now =>
@@ -167,6 +191,16 @@ public sealed partial class CarrierNode
         Task cancelled = _listeners.CancelAsync();
         NodeSnapshot snapshot = await SayGoodbyeAsync().ConfigureAwait(false);
         await unmapped.ConfigureAwait(false);
+        if (_tunnelClient is not null)
+        {
+            await _tunnelClient.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_tunnelServer is not null)
+        {
+            await _tunnelServer.DisposeAsync().ConfigureAwait(false);
+        }
+
         await _thread.DisposeAsync().ConfigureAwait(false);
         await cancelled.ConfigureAwait(false);
         await _listeners.WhenEndedAsync().ConfigureAwait(false);

@@ -8,6 +8,7 @@ using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier;
@@ -27,6 +28,8 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
     private PortMapper? _portMapper;
+    private TunnelClient? _tunnelClient;
+    private TunnelServer? _tunnelServer;
     private Task? _disposal;
 
     private CarrierNode(CarrierNodeOptions options, DatagramSockets sockets, HomeContact[] seeds)
@@ -76,7 +79,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         HomeContact[] seeds = await SeedLookup.ResolveAsync(options.Seeds, options.LoggerFactory.CreateLogger("Carrier.Node"), cancellationToken).ConfigureAwait(false);
         DatagramSockets sockets = DatagramSockets.Bind(BindingOf(options));
         CarrierNode node = new(options, sockets, seeds);
-        node.Start();
+        node.Start(seeds);
         return node;
     }
 

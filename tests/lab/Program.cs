@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Carrier.Lab.Blocked;
 using Carrier.Lab.Delay;
 using Carrier.Lab.Gateways;
 using Carrier.Lab.Matrix;
@@ -18,6 +19,7 @@ internal static class Program
           matrix                      carrier between every ordered pair of NAT kinds
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
+          blocked                     networks without UDP, or with TCP port 443 alone
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           delay --device tun0         the link emulator (the lab starts it)
@@ -73,9 +75,11 @@ internal static class Program
                 return await InLabAsync(arguments, VerifyCommand.RunAsync, cancellation);
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
-                return await MatrixAsync(arguments, cancellation);
+                return await WithCarrierAsync(arguments, commands => new MatrixCommand(arguments, commands).RunAsync, cancellation);
             case "gateway":
                 return await GatewayAsync(arguments, cancellation);
+            case "blocked":
+                return await WithCarrierAsync(arguments, commands => new BlockedCommand(commands).RunAsync, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -92,11 +96,12 @@ internal static class Program
         }
     }
 
-    private static async Task<int> MatrixAsync(Arguments arguments, CancellationToken cancellation)
+    private static async Task<int> WithCarrierAsync(
+        Arguments arguments, Func<CarrierCommands, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task>> command, CancellationToken cancellation)
     {
         if (CarrierCommands.Find(arguments, out string missing) is { } commands)
         {
-            return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+            return await InLabAsync(arguments, command(commands), cancellation);
         }
 
         var tally = new Tally();
