@@ -17,7 +17,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces and figures are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -42,6 +42,8 @@ public sealed partial class CarrierNode
 
     /// <summary>Dials and lookups the application waits for.</summary>
     internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
+
+    private string OwnerName => TrustId.IsNone ? "no owner" : TrustId.ToString();
 
     void INodeEvents.OnReady()
     {
@@ -97,7 +99,7 @@ public sealed partial class CarrierNode
         _portMapper = StartPortMapper();
         _tunnelServer = StartTunnelServer();
         _tunnelClient = _options.Serve || _options.TunnelPort == 0 || seeds.Length == 0 ? null : TunnelClient.Start(_thread, seeds, _options.TunnelPort, _logger);
-        NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
+        NodeLog.Started(_logger, OwnerName, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
 
     /// <summary>Has the router forward a port to the IPv4 socket, for a node that may be behind one.</summary>
@@ -180,6 +182,8 @@ public sealed partial class CarrierNode
             _thread.Machine.SetHostEndpoints(now, hosts);
         }
 
+        _thread.Machine.TrimMemory();
+        _thread.Pool.Trim();
         return _thread.Machine.Report(now);
     }
 
@@ -214,7 +218,7 @@ public sealed partial class CarrierNode
         _ownTransportKey?.Dispose();
         _listeners.Dispose();
         _stop.Dispose();
-        NodeLog.Stopped(_logger, TrustId);
+        NodeLog.Stopped(_logger, OwnerName);
     }
 
     /// <summary>Leaves, and lets the thread go around until the farewells of all sessions are sent.</summary>

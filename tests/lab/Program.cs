@@ -7,6 +7,7 @@ using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
 using Carrier.Lab.Tools;
+using Carrier.Lab.Translation;
 
 namespace Carrier.Lab;
 
@@ -23,6 +24,7 @@ internal static class Program
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           delay --device tun0         the link emulator (the lab starts it)
+          translate NAT...            the userspace NATs (the lab starts them)
           probe-server, probe         the NAT probe by hand
 
         matrix, pair:
@@ -31,6 +33,7 @@ internal static class Program
           --fresh                     restart both nodes before every dial, not only between rounds
         verify, matrix, pair:
           --keep                      leave the lab standing
+          --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
         """;
 
@@ -43,6 +46,11 @@ internal static class Program
             if (arguments.Verb == "delay")
             {
                 return DelayCommand.Run(arguments);
+            }
+
+            if (arguments.Verb == "translate")
+            {
+                return TranslateCommand.Run(arguments);
             }
 
             using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
@@ -137,9 +145,9 @@ internal static class Program
             tally.Skip("the lab needs", missing);
         }
 
-        foreach ((SiteKind kind, string reason) in kernel.MissingNats)
+        foreach ((NatKind kind, string reason) in kernel.MissingNats)
         {
-            tally.Skip($"NAT kind {kind.Name()}, and every pair with it", reason);
+            tally.Skip($"NAT kind {kind}, and every pair with it", reason);
         }
 
         if (kernel.Missing.Count == 0)
@@ -147,7 +155,7 @@ internal static class Program
             var shape = LinkShape.From(arguments);
             long begun = Stopwatch.GetTimestamp();
             bool keep = arguments.Has("--keep");
-            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(kernel.Nats), shape, keep, cancellation);
+            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(KindsFor(arguments).Where(kernel.CanMake)), shape, keep, cancellation);
             Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: "
                 + $"{network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
             await command(network, shape, tally, cancellation);
@@ -158,6 +166,18 @@ internal static class Program
         }
 
         return Conclude(arguments, tally);
+    }
+
+    private static IEnumerable<SiteKind> KindsFor(Arguments arguments)
+    {
+        if (arguments.Text("--kinds") is { } listed)
+        {
+            return listed.Split(',').Select(name => SiteKinds.Parse(name) ?? throw new LabException(
+                $"no kind '{name}'; there are: {string.Join(", ", SiteKinds.All.Select(kind => kind.Name()))}"));
+        }
+
+        SiteKind[] named = [.. SiteKinds.All.Where(kind => arguments.Words.Any(word => word == kind.Name() || word == $"{kind.Name()}-a" || word == $"{kind.Name()}-b"))];
+        return arguments.Verb == "blocked" ? BlockedCommand.Kinds : arguments.Has("--all") ? SiteKinds.All : arguments.Verb == "pair" && named.Length > 0 ? named : SiteKinds.Usual;
     }
 
     private static int Conclude(Arguments arguments, Tally tally)

@@ -2,7 +2,6 @@ using Carrier.Core;
 using Carrier.Core.Handshake;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
-using Carrier.Nat;
 using Carrier.Node.Addresses;
 using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
@@ -12,14 +11,10 @@ using Carrier.Node.Transport;
 
 namespace Carrier.Node.Dialing;
 
-/// <summary>A home to ask for a relay channel to the device of an attempt, handing it the initiation.</summary>
-internal readonly record struct ConnectRequest(DialAttempt Attempt, HomeContact Home);
-
 /// <summary>The dialling side: from a TrustID and its devices to a session.</summary>
 /// <remarks>
-/// Relay first: the initiation goes to the device's best home at once, to its next home a little later, and straight to every candidate on the
-/// punching schedule, all at the same time. The first answer, over whatever path, makes the session; the session then finds
-/// the better path by itself. Nothing waits for anything else.
+/// Relay first, and nothing waits for anything else: <see cref="Initiations"/> sends over every way there is at the same time. The first answer,
+/// over whatever path, makes the session; the session then finds the better path by itself.
 /// </remarks>
 internal sealed class Dialer(
     NodeOptions options, LocalIdentity local, SessionOpener opener, SessionTable sessions, LocalAddresses addresses, KnownPeers known,
@@ -28,28 +23,15 @@ internal sealed class Dialer(
     /// <summary>Dials under way; one more is refused, since each may send to many addresses.</summary>
     public const int MaxDials = 4096;
 
-    /// <summary>Relay channels remembered as ours; the oldest gives way, long after its session left it.</summary>
-    public const int MaxChannels = 8192;
-
-    /// <summary>Endpoints remembered that answered a dial: what is sent there needs no budget. The oldest gives way.</summary>
-    private const int MaxAnswering = 1024;
-
-    private readonly PunchBudget _budget = new(random, drops);
+    private readonly Initiations _initiations = new(addresses, outbox, random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
-    private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();
-    private readonly DeadlineHeap<DialAttempt> _wakes = new();
-    private readonly HashSet<NetworkPath> _channels = [];
-    private readonly Queue<NetworkPath> _channelsByAge = new();
-    private readonly HashSet<Endpoint> _answering = [];
-    private readonly Queue<Endpoint> _answeringByAge = new();
-    private readonly Queue<ConnectRequest> _connects = new();
     private readonly Queue<NodeEffect> _effects = new();
 
     /// <summary>How long the last copy sent may take to be answered when nothing else is left to try.</summary>
     public static TimeSpan LastAnswerWait => TimeSpan.FromSeconds(2);
 
-    public Instant NextDeadline => Instant.Min(_deadlines.Earliest, _wakes.Earliest);
+    public Instant NextDeadline => Instant.Min(_deadlines.Earliest, _initiations.NextDeadline);
 
     public int Count => _dials.Count;
 
@@ -91,7 +73,7 @@ internal sealed class Dialer(
     }
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
-    public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
+    public bool IsChannel(in NetworkPath path) => _initiations.IsChannel(path);
 
     public void Cancel(ulong id)
     {
@@ -104,7 +86,7 @@ internal sealed class Dialer(
     /// <summary>Takes a handshake response or retry; it opens a session, or changes nothing.</summary>
     public void Handle(Instant now, in WallClock clock, in NetworkPath path, ReadOnlySpan<byte> datagram)
     {
-        if (!HandshakeInitiator.TryReadHandshakeId(datagram, out ulong handshakeId) || !_byHandshake.TryGetValue(handshakeId, out DialAttempt? attempt))
+        if (!_initiations.TryFind(datagram, out DialAttempt? attempt))
         {
             drops.Count(DropReason.Unsolicited);
             return;
@@ -112,7 +94,7 @@ internal sealed class Dialer(
 
         if (attempt.Initiator.TryReadRetry(datagram))
         {
-            Send(now, attempt, path);
+            _initiations.Send(attempt, path);
             return;
         }
 
@@ -128,49 +110,29 @@ internal sealed class Dialer(
         }
     }
 
-    /// <summary>The home opened a channel: answers come over it, and our later copies go over it.</summary>
+    /// <summary>The home opened a channel, or would not.</summary>
     public void Connected(Instant now, ConnectRequest request, ConnectAnswer answer)
     {
-        DialAttempt attempt = request.Attempt;
-        attempt.HomesPending--;
-        if (!attempt.IsAlive)
+        if (_initiations.Connected(now, request, answer))
         {
-            return;
+            FailIfHopeless(now, request.Attempt.Dial);
         }
-
-        if (answer.Status == ConnectStatus.Connected)
-        {
-            NetworkPath channel = new(request.Home.Endpoint, answer.Channel);
-            Remember(channel);
-            attempt.Relays.Add(channel);
-            attempt.NextRelayAt = Instant.Min(attempt.NextRelayAt, now + attempt.RelayGap);
-        }
-        else
-        {
-            attempt.NextHomeAt = now;
-        }
-
-        _wakes.Set(attempt, attempt.WakeAt);
-        FailIfHopeless(now, attempt.Dial);
     }
 
     /// <summary>The home did not answer.</summary>
     public void NotConnected(Instant now, ConnectRequest request)
     {
-        request.Attempt.HomesPending--;
-        if (request.Attempt.IsAlive)
+        if (_initiations.NotConnected(now, request))
         {
-            request.Attempt.HomeWasSilent(now, request.Home);
-            _wakes.Set(request.Attempt, request.Attempt.WakeAt);
             FailIfHopeless(now, request.Attempt.Dial);
         }
     }
 
     public void HandleTimeout(Instant now)
     {
-        while (_wakes.TryPopDue(now, out DialAttempt attempt))
+        while (_initiations.TryWork(now, out DialAttempt attempt))
         {
-            Work(now, attempt);
+            FailIfHopeless(now, attempt.Dial);
         }
 
         while (_deadlines.TryPopDue(now, out Dial dial))
@@ -180,34 +142,9 @@ internal sealed class Dialer(
     }
 
     /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Connected"/> or <see cref="NotConnected"/>.</summary>
-    public bool TryConnectRequest(out ConnectRequest request) => _connects.TryDequeue(out request);
+    public bool TryConnectRequest(out ConnectRequest request) => _initiations.TryConnectRequest(out request);
 
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
-
-    private void Remember(in NetworkPath channel)
-    {
-        if (_channels.Add(channel))
-        {
-            _channelsByAge.Enqueue(channel);
-            if (_channels.Count > MaxChannels)
-            {
-                _ = _channels.Remove(_channelsByAge.Dequeue());
-            }
-        }
-    }
-
-    // It proved that it wants what we send: not somebody whom a candidate list has us flood.
-    private void RememberAnswering(in NetworkPath path)
-    {
-        if (!path.IsRelayed && _answering.Add(path.Remote))
-        {
-            _answeringByAge.Enqueue(path.Remote);
-            if (_answering.Count > MaxAnswering)
-            {
-                _ = _answering.Remove(_answeringByAge.Dequeue());
-            }
-        }
-    }
 
     private void Try(Instant now, in WallClock clock, Dial dial, PeerDevice device)
     {
@@ -231,95 +168,14 @@ internal sealed class Dialer(
                 return;
             }
 
-            attempt = new DialAttempt(dial, device, initiator, localId, new PunchSchedule(now, addresses.Mapping, device.Record.Mapping));
+            attempt = _initiations.Begin(now, dial, device, initiator, localId);
             dial.Attempts.Add(attempt);
-            _byHandshake.Add(initiator.HandshakeId, attempt);
             _deadlines.Set(dial, dial.EndsAt);
         }
 
-        Learn(now, attempt, device);
-        Work(now, attempt);
-    }
-
-    // Adds what this record names and the attempt does not know yet: a cached record and a fresh one make one attempt.
-    private void Learn(Instant now, DialAttempt attempt, PeerDevice device)
-    {
-        bool isNew = false;
-        foreach (Candidate candidate in device.Record.Candidates)
-        {
-            NetworkPath path = new(candidate.Endpoint);
-            if (!attempt.Direct.Contains(path) && IsWorthTrying(candidate, device))
-            {
-                attempt.Direct.Add(path);
-                isNew = true;
-            }
-        }
-
-        foreach (HomeContact home in device.Record.Homes)
-        {
-            bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
-            if (!isKnown)
-            {
-                attempt.Homes.Enqueue(home);
-                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, now);
-            }
-        }
-
-        if (isNew && !ReferenceEquals(attempt.Device, device))
-        {
-            attempt.Schedule = new PunchSchedule(now, addresses.Mapping, device.Record.Mapping);
-        }
-
-        attempt.Device = device;
-    }
-
-    // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.
-    private bool IsWorthTrying(Candidate candidate, PeerDevice device)
-    {
-        AddressScope learntFrom = device.Record.Homes.Count > 0 ? device.Record.Homes.Min(home => home.Endpoint.Scope) : AddressScope.Global;
-        return candidate.IsWorthTrying(addresses.Reach, learntFrom);
-    }
-
-    private void Work(Instant now, DialAttempt attempt)
-    {
-        if (attempt.Schedule.TryTake(now))
-        {
-            foreach (NetworkPath path in attempt.Direct)
-            {
-                if (_answering.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
-                {
-                    Send(now, attempt, path);
-                }
-            }
-        }
-
-        if (attempt.NextHomeAt <= now && attempt.Homes.TryDequeue(out HomeContact home))
-        {
-            attempt.HomesAsked.Add(home);
-            attempt.HomesPending++;
-            attempt.NextHomeAt = now + DialAttempt.HomeGap;
-            _connects.Enqueue(new ConnectRequest(attempt, home));
-        }
-
-        if (attempt.NextRelayAt <= now)
-        {
-            attempt.Relays.ForEach(path => Send(now, attempt, path));
-            attempt.RelayGap *= 2;
-            attempt.NextRelayAt = now + attempt.RelayGap;
-        }
-
-        _wakes.Set(attempt, attempt.WakeAt);
-        FailIfHopeless(now, attempt.Dial);
-    }
-
-    private void Send(Instant now, DialAttempt attempt, in NetworkPath path)
-    {
-        if (outbox.TryReserve(path.HeaderBytes + InitiationDatagram.MaxBytes, out Span<byte> room)
-            && attempt.Initiator.TryWrite(isPadded: !path.IsRelayed, room[path.HeaderBytes..], out int bytes))
-        {
-            path.WriteHeader(room);
-            outbox.Commit(path, path.HeaderBytes + bytes);
-        }
+        _initiations.Learn(now, attempt, device);
+        _initiations.Work(now, attempt);
+        FailIfHopeless(now, dial);
     }
 
     private void Complete(Instant now, in WallClock clock, in NetworkPath path, DialAttempt attempt, SessionKeys keys)
@@ -346,7 +202,7 @@ internal sealed class Dialer(
             }
         }
 
-        RememberAnswering(path);
+        _initiations.Answered(path);
         known.Learn(attempt.Device);
         _effects.Enqueue(new NodeEffect(NodeEffectKind.Dialed) { Operation = dial.Id, Session = session });
         sessions.Touch(now, session);
@@ -393,8 +249,6 @@ internal sealed class Dialer(
     private void Drop(DialAttempt attempt)
     {
         _ = attempt.Dial.Attempts.Remove(attempt);
-        _ = _byHandshake.Remove(attempt.Initiator.HandshakeId);
-        _wakes.Remove(attempt);
-        attempt.Dispose();
+        _initiations.Drop(attempt);
     }
 }

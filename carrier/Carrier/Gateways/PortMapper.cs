@@ -29,7 +29,7 @@ internal sealed class PortMapper : IAsyncDisposable
 
     private PortMapper(Func<GatewayRoute?> findRoute, Action<Endpoint> changed, ILogger logger)
     {
-        _machine = new PortMappingMachine(new SystemRandomSource(), new DropCounters());
+        _machine = new PortMappingMachine(SystemRandomSource.Shared, new DropCounters());
         (_findRoute, _changed, _logger) = (findRoute, changed, logger);
         _run = Task.Run(RunAsync);
     }

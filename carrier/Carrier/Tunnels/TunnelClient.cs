@@ -28,7 +28,7 @@ internal sealed class TunnelClient : IAsyncDisposable
     /// <summary>How often UDP is tried while tunnelled.</summary>
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(30);
 

@@ -26,7 +26,7 @@ internal sealed class TunnelServer : IAsyncDisposable
     public const int MaxTunnelsOfUnit = 128;
 
     /// <summary>Until TLS and the opening request are done.</summary>
-    private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CertificateLifetime = TimeSpan.FromDays(3650);

@@ -12,23 +12,18 @@ internal sealed class BlockedCommand(CarrierCommands commands)
     /// <summary>Dial to first byte, lookup included.</summary>
     private const double FirstByteBarMs = 2000;
 
-    /// <summary>Drops all UDP that passes the router: most guest networks' "web only".</summary>
-    private const string NoUdp = "meta l4proto udp drop";
-
-    /// <summary>Drops all but TCP to port 443 and what belongs to it.</summary>
-    private const string Tcp443Only = "ct state established,related accept\n tcp dport 443 accept\n drop";
-
     /// <summary>A tunnelled node tries UDP every ten seconds.</summary>
     private static readonly TimeSpan ReturnPatience = TimeSpan.FromSeconds(25);
 
+    /// <summary>The sites it needs.</summary>
+    public static IReadOnlyList<SiteKind> Kinds => [SiteKind.Public, SiteKind.UdpBlocked, SiteKind.Tcp443Only];
+
     public async Task RunAsync(LabNetwork network, LinkShape shape, Tally tally, CancellationToken cancellation)
     {
-        Site a = network.Topology.Find("port-restricted", 'a'), b = network.Topology.Find("port-restricted", 'b');
-        Site openA = network.Topology.Find("public", 'a'), openB = network.Topology.Find("public", 'b');
+        Site a = network.Topology.Find(SiteKind.UdpBlocked.Name(), 'a'), b = network.Topology.Find(SiteKind.Tcp443Only.Name(), 'b');
+        Site openA = network.Topology.Find(SiteKind.Public.Name(), 'a'), openB = network.Topology.Find(SiteKind.Public.Name(), 'b');
         string artifacts = Directory.CreateDirectory(Path.GetFullPath(Path.Combine("artifacts/lab", network.Prefix))).FullName;
         var flows = new FlowCounters(network);
-        await BlockAsync(network, a, NoUdp, cancellation);
-        await BlockAsync(network, b, Tcp443Only, cancellation);
         Site[] sites = [a, b, openA, openB];
         await using (Fleet fleet = await Fleet.StartAsync(network, commands, sites, artifacts, cancellation))
         {
@@ -63,18 +58,6 @@ internal sealed class BlockedCommand(CarrierCommands commands)
         }
     }
 
-    // A table of its own, before the router's: whatever the NAT, it never sees what is dropped here.
-    private static Task<string> BlockAsync(LabNetwork network, Site site, string rules, CancellationToken cancellation) =>
-        Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "-f", "-"], $$"""
-            table ip blocked {
-                chain forward {
-                    type filter hook forward priority filter - 10; policy accept;
-                    {{rules}}
-                }
-            }
-
-            """, cancellation);
-
     private static Task<string> UnblockAsync(LabNetwork network, Site site, CancellationToken cancellation) =>
-        Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "delete", "table", "ip", "blocked"], cancellation: cancellation);
+        Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "insert", "rule", "ip", "home", "forward", "iifname", "!=", "wan0", "accept"], cancellation: cancellation);
 }

@@ -6,6 +6,7 @@ namespace Carrier.Lab.Tools;
 /// <summary>A long-running process inside a namespace, its output written to a log and watched for a line.</summary>
 internal sealed class LabProcess : IAsyncDisposable
 {
+    private static readonly TimeSpan AnswerDeadline = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GracePeriod = TimeSpan.FromSeconds(3);
 
     private readonly string _name;
@@ -64,6 +65,14 @@ internal sealed class LabProcess : IAsyncDisposable
         }
 
         throw new LabException($"{_name} ended before it printed {beginning}");
+    }
+
+    /// <summary>Writes a line to the process and waits for the line that begins with <paramref name="answer"/>.</summary>
+    public async Task<string> AskAsync(string line, string answer, CancellationToken cancellation)
+    {
+        await _process.StandardInput.WriteLineAsync(line.AsMemory(), cancellation);
+        await _process.StandardInput.FlushAsync(cancellation);
+        return await WaitForLineAsync(answer, AnswerDeadline, cancellation);
     }
 
     /// <summary>Asks the process to end, and ends it when it does not within the grace period.</summary>

@@ -13,7 +13,7 @@ namespace Carrier.Tests.Net.Tunnels;
 /// <summary>Tunnels of a serving node over loopback, straight and through proxies.</summary>
 public sealed class TunnelTests : IAsyncLifetime
 {
-    private readonly TransportKey _key = TransportKey.Generate(new SystemRandomSource());
+    private readonly TransportKey _key = TransportKey.Generate(SystemRandomSource.Shared);
     private CarrierNode? _seed;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;

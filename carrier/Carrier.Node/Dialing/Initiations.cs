@@ -1,0 +1,204 @@
+using System.Diagnostics.CodeAnalysis;
+using Carrier.Core;
+using Carrier.Core.Handshake;
+using Carrier.Core.Session;
+using Carrier.Nat;
+using Carrier.Node.Addresses;
+using Carrier.Node.Homes;
+using Carrier.Node.Peers;
+using Carrier.Node.Sessions;
+using Carrier.Node.Transport;
+
+namespace Carrier.Node.Dialing;
+
+/// <summary>The initiations under way: which paths the copies of each take, and when the next leaves.</summary>
+/// <remarks>
+/// A copy goes to the device's best home at once, to its next home a little later, over every relay channel that opens, and straight to every
+/// candidate on the punching schedule, all at the same time. What is sent to an address that never answered us spends <see cref="PunchBudget"/>.
+/// </remarks>
+internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, RandomSource random, DropCounters drops)
+{
+    /// <summary>Relay channels remembered as ours; the oldest gives way, long after its session left it.</summary>
+    public const int MaxChannels = 8192;
+
+    /// <summary>Endpoints remembered that answered a dial: what is sent there needs no budget. The oldest gives way.</summary>
+    private const int MaxAnswering = 1024;
+
+    private readonly PunchBudget _budget = new(random, drops);
+    private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
+    private readonly DeadlineHeap<DialAttempt> _wakes = new();
+    private readonly RecentSet<NetworkPath> _channels = new(MaxChannels);
+    private readonly RecentSet<Endpoint> _answering = new(MaxAnswering);
+    private readonly Queue<ConnectRequest> _connects = new();
+
+    public Instant NextDeadline => _wakes.Earliest;
+
+    /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
+    public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
+
+    public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
+    {
+        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now, addresses.Mapping, device.Record.Mapping));
+        _byHandshake.Add(initiator.HandshakeId, attempt);
+        return attempt;
+    }
+
+    /// <summary>The attempt that a handshake response or retry names.</summary>
+    public bool TryFind(ReadOnlySpan<byte> datagram, [NotNullWhen(true)] out DialAttempt? attempt)
+    {
+        attempt = null;
+        return HandshakeInitiator.TryReadHandshakeId(datagram, out ulong handshakeId) && _byHandshake.TryGetValue(handshakeId, out attempt);
+    }
+
+    /// <summary>Adds what this record names and the attempt does not know yet: a cached record and a fresh one make one attempt.</summary>
+    public void Learn(Instant now, DialAttempt attempt, PeerDevice device)
+    {
+        bool isNew = false;
+        foreach (Candidate candidate in device.Record.Candidates)
+        {
+            NetworkPath path = new(candidate.Endpoint);
+            if (!attempt.Direct.Contains(path) && IsWorthTrying(candidate, device))
+            {
+                attempt.Direct.Add(path);
+                isNew = true;
+            }
+        }
+
+        foreach (HomeContact home in device.Record.Homes)
+        {
+            bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
+            if (!isKnown)
+            {
+                attempt.Homes.Enqueue(home);
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, now);
+            }
+        }
+
+        if (isNew && !ReferenceEquals(attempt.Device, device))
+        {
+            attempt.Schedule = new PunchSchedule(now, addresses.Mapping, device.Record.Mapping);
+        }
+
+        attempt.Device = device;
+    }
+
+    /// <summary>Works on the next attempt whose time has come; false when there is none.</summary>
+    public bool TryWork(Instant now, out DialAttempt attempt)
+    {
+        bool isDue = _wakes.TryPopDue(now, out attempt);
+        if (isDue)
+        {
+            Work(now, attempt);
+        }
+
+        return isDue;
+    }
+
+    /// <summary>Sends the copies that are due.</summary>
+    public void Work(Instant now, DialAttempt attempt)
+    {
+        if (attempt.Schedule.TryTake(now))
+        {
+            foreach (NetworkPath path in attempt.Direct)
+            {
+                if (_answering.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
+                {
+                    Send(attempt, path);
+                }
+            }
+        }
+
+        if (attempt.NextHomeAt <= now && attempt.Homes.TryDequeue(out HomeContact home))
+        {
+            attempt.HomesAsked.Add(home);
+            attempt.HomesPending++;
+            attempt.NextHomeAt = now + DialAttempt.HomeGap;
+            _connects.Enqueue(new ConnectRequest(attempt, home));
+        }
+
+        if (attempt.NextRelayAt <= now)
+        {
+            attempt.Relays.ForEach(path => Send(attempt, path));
+            attempt.RelayGap *= 2;
+            attempt.NextRelayAt = now + attempt.RelayGap;
+        }
+
+        _wakes.Set(attempt, attempt.WakeAt);
+    }
+
+    public void Send(DialAttempt attempt, in NetworkPath path)
+    {
+        if (outbox.TryReserve(path.HeaderBytes + InitiationDatagram.MaxBytes, out Span<byte> room)
+            && attempt.Initiator.TryWrite(isPadded: !path.IsRelayed, room[path.HeaderBytes..], out int bytes))
+        {
+            path.WriteHeader(room);
+            outbox.Commit(path, path.HeaderBytes + bytes);
+        }
+    }
+
+    /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Connected"/> or <see cref="NotConnected"/>.</summary>
+    public bool TryConnectRequest(out ConnectRequest request) => _connects.TryDequeue(out request);
+
+    /// <summary>The home answered: answers come over the channel it opened, and our later copies go over it. False when the dial is over.</summary>
+    public bool Connected(Instant now, in ConnectRequest request, ConnectAnswer answer)
+    {
+        DialAttempt attempt = request.Attempt;
+        attempt.HomesPending--;
+        if (!attempt.IsAlive)
+        {
+            return false;
+        }
+
+        if (answer.Status == ConnectStatus.Connected)
+        {
+            NetworkPath channel = new(request.Home.Endpoint, answer.Channel);
+            _channels.Add(channel);
+            attempt.Relays.Add(channel);
+            attempt.NextRelayAt = Instant.Min(attempt.NextRelayAt, now + attempt.RelayGap);
+        }
+        else
+        {
+            attempt.NextHomeAt = now;
+        }
+
+        _wakes.Set(attempt, attempt.WakeAt);
+        return true;
+    }
+
+    /// <summary>The home did not answer. False when the dial is over.</summary>
+    public bool NotConnected(Instant now, in ConnectRequest request)
+    {
+        DialAttempt attempt = request.Attempt;
+        attempt.HomesPending--;
+        if (attempt.IsAlive)
+        {
+            attempt.HomeWasSilent(now, request.Home);
+            _wakes.Set(attempt, attempt.WakeAt);
+        }
+
+        return attempt.IsAlive;
+    }
+
+    /// <summary>The session of this attempt came over a path: its address wants what we send, and is not somebody whom a candidate list has us flood.</summary>
+    public void Answered(in NetworkPath path)
+    {
+        if (!path.IsRelayed)
+        {
+            _answering.Add(path.Remote);
+        }
+    }
+
+    public void Drop(DialAttempt attempt)
+    {
+        _ = _byHandshake.Remove(attempt.Initiator.HandshakeId);
+        _wakes.Remove(attempt);
+        attempt.Dispose();
+    }
+
+    // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.
+    private bool IsWorthTrying(Candidate candidate, PeerDevice device)
+    {
+        AddressScope learntFrom = device.Record.Homes.Count > 0 ? device.Record.Homes.Min(home => home.Endpoint.Scope) : AddressScope.Global;
+        return candidate.IsWorthTrying(addresses.Reach, learntFrom);
+    }
+}
