@@ -131,7 +131,7 @@ public sealed partial class NodeMachine
     {
         if (_homes is not null && _homes.TryHandleStun(now, remote, message, out Endpoint observed))
         {
-            _addresses.Observe(now, remote, observed);
+            Observe(now, remote, observed);
         }
         else
         {
@@ -201,7 +201,7 @@ public sealed partial class NodeMachine
                 _ = _rpc.Refuse(now, effect.Question, Refusal.NotServing);
                 break;
             case RpcEffectKind.Answered:
-                _addresses.Observe(now, effect.Remote, effect.Observed);
+                Observe(now, effect.Remote, effect.Observed);
                 _calls.Answered(now, effect);
                 break;
             case RpcEffectKind.Failed:

@@ -70,6 +70,13 @@ public sealed partial class NodeMachine
         Settle(now);
     }
 
+    /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>
+    public void SetMappedEndpoint(Instant now, Endpoint external)
+    {
+        _addresses.SetMapped(external);
+        Settle(now);
+    }
+
     public void SetClock(WallClock clock)
     {
         Clock = clock;

@@ -3,10 +3,12 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Driving;
+using Carrier.Gateways;
 using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier;
@@ -25,6 +27,9 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
+    private PortMapper? _portMapper;
+    private TunnelClient? _tunnelClient;
+    private TunnelServer? _tunnelServer;
     private Task? _disposal;
 
     private CarrierNode(CarrierNodeOptions options, DatagramSockets sockets, HomeContact[] seeds)
@@ -74,7 +79,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         HomeContact[] seeds = await SeedLookup.ResolveAsync(options.Seeds, options.LoggerFactory.CreateLogger("Carrier.Node"), cancellationToken).ConfigureAwait(false);
         DatagramSockets sockets = DatagramSockets.Bind(BindingOf(options));
         CarrierNode node = new(options, sockets, seeds);
-        node.Start();
+        node.Start(seeds);
         return node;
     }
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Carrier.Lab.Blocked;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Gateways;
 using Carrier.Lab.Links;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
@@ -20,6 +22,8 @@ internal static class Program
           matrix                      carrier between every ordered pair of NAT kinds
           services                    ssh, scp, iperf3, nginx and curl through carrier serve, forward, pipe and socks
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
+          gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
+          blocked                     networks without UDP, or with TCP port 443 alone
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           links                       Carrier and the kernel's TCP CUBIC over emulated links, as a table of goodputs and bars
@@ -88,7 +92,11 @@ internal static class Program
                 return await InLabAsync(arguments, VerifyCommand.RunAsync, cancellation);
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
-                return await MatrixAsync(arguments, cancellation);
+                return await WithCarrierAsync(arguments, commands => new MatrixCommand(arguments, commands).RunAsync, cancellation);
+            case "gateway":
+                return await GatewayAsync(arguments, cancellation);
+            case "blocked":
+                return await WithCarrierAsync(arguments, commands => new BlockedCommand(commands).RunAsync, cancellation);
             case "links":
                 return await LinksAsync(arguments, cancellation);
             case "services":
@@ -109,11 +117,12 @@ internal static class Program
         }
     }
 
-    private static async Task<int> MatrixAsync(Arguments arguments, CancellationToken cancellation)
+    private static async Task<int> WithCarrierAsync(
+        Arguments arguments, Func<CarrierCommands, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task>> command, CancellationToken cancellation)
     {
         if (CarrierCommands.Find(arguments, out string missing) is { } commands)
         {
-            return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+            return await InLabAsync(arguments, command(commands), cancellation);
         }
 
         var tally = new Tally();
@@ -148,6 +157,23 @@ internal static class Program
 
         var tally = new Tally();
         tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> GatewayAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        string missing = string.Join("; ", kernel.Missing);
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            await new GatewayCommand(commands).RunAsync(tally, cancellation);
+        }
+        else
+        {
+            tally.Skip(arguments.Verb, missing);
+        }
+
         return Conclude(arguments, tally);
     }
 
@@ -194,7 +220,7 @@ internal static class Program
         }
 
         SiteKind[] named = [.. SiteKinds.All.Where(kind => arguments.Words.Any(word => word == kind.Name() || word == $"{kind.Name()}-a" || word == $"{kind.Name()}-b"))];
-        return arguments.Has("--all") ? SiteKinds.All : arguments.Verb == "pair" && named.Length > 0 ? named : SiteKinds.Usual;
+        return arguments.Verb == "blocked" ? BlockedCommand.Kinds : arguments.Has("--all") ? SiteKinds.All : arguments.Verb == "pair" && named.Length > 0 ? named : SiteKinds.Usual;
     }
 
     private static int Conclude(Arguments arguments, Tally tally)

@@ -5,6 +5,7 @@ using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Sessions;
 using Carrier.Streams;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier.Driving;
@@ -40,6 +41,25 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
         Post(call);
         return call.Task;
     }
+
+    /// <summary>Takes a datagram that came through a tunnel. The network thread only.</summary>
+    public void HandleTunnelled(Instant now, Endpoint remote, Span<byte> datagram) => machine.Handle(now, remote, datagram, datagram.Length);
+
+    /// <summary>Has datagrams to a tunnel's endpoint go through it from now on, or no longer. Any thread.</summary>
+    public Task<bool> TunnelAsync(Tunnel tunnel, bool isOpen) => AskAsync(now =>
+    {
+        if (isOpen)
+        {
+            Tunnels.Add(tunnel);
+        }
+        else if (!Tunnels.Remove(tunnel))
+        {
+            return false; // another has taken its place
+        }
+
+        machine.SetTunnelled(now, tunnel.Remote, isOpen);
+        return true;
+    });
 
     /// <summary>Gives a session of the machine its application half.</summary>
     public SessionDriver Adopt(Instant now, NodeSession session)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Carrier.Core;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier.Net;
@@ -50,6 +51,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     public DatagramSockets Sockets => _sockets;
+
+    /// <summary>What stands in for UDP to some endpoints. The network thread only.</summary>
+    protected TunnelTable Tunnels { get; } = new();
 
     /// <summary>Completes when the thread has ended: null after <see cref="DisposeAsync"/>, else the exception that stopped it. Never faults itself.</summary>
     public Task<Exception?> Stopped => _stopped.Task;
@@ -177,6 +181,12 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             }
 
             ReadOnlySpan<byte> rest = _toSend.AsSpan(_blockedOffset, _blocked.Bytes - _blockedOffset);
+            if (Tunnels.TrySend(_blocked.Path.Remote, rest, _blocked.SegmentBytes))
+            {
+                _isBlocked = false;
+                continue;
+            }
+
             SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes, _blocked.Ecn);
             _blockedOffset += sentBytes;
             _isBlocked = result == SendResult.WouldBlock;
