@@ -17,6 +17,9 @@ internal sealed record BenchOptions
             Measures against that server; one line of JSON. --details adds allocations and collections.
         carrier-bench seed PROGRAM [CLIENTS]
             Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
+        carrier-bench flood PROGRAM [--seconds N]
+            Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
+            when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
@@ -43,6 +46,8 @@ internal sealed record BenchOptions
     public int Pings { get; private init; } = 10_000;
 
     public int Handshakes { get; private init; } = 200;
+
+    public int Seconds { get; private init; } = 60;
 
     /// <summary>The options a child process needs to make the same transport.</summary>
     public IEnumerable<string> TransportOptions =>
@@ -97,6 +102,7 @@ internal sealed record BenchOptions
             "--bytes" when TryNumber(value, out long bytes) => this with { Bytes = bytes },
             "--rounds" when isNumber && number > 0 => this with { Rounds = (int)number },
             "--pings" when isNumber => this with { Pings = (int)number },
+            "--seconds" when isNumber && number > 0 => this with { Seconds = (int)number },
             "--handshakes" when isNumber => this with { Handshakes = (int)number },
             _ => this,
         };

@@ -1,4 +1,5 @@
 using Carrier.Benchmarks;
+using Carrier.Benchmarks.Flood;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Yardsticks;
@@ -27,6 +28,8 @@ switch (options.Command)
     case "seed" when options.Arguments.Count is 1 or 2:
         await SeedCommand.RunAsync(options);
         return 0;
+    case "flood" when options.Arguments.Count == 1:
+        return await FloodCommand.RunAsync(options);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;

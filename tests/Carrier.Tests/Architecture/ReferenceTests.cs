@@ -15,10 +15,10 @@ public class ReferenceTests
         ["Carrier.Agent"] = ["Carrier"],
         ["Carrier.Seed"] = ["Carrier"],
         ["Carrier.Simulation"] = ["Carrier.Node"],
-        ["Carrier.Benchmarks"] = ["Carrier"],
+        ["Carrier.Benchmarks"] = ["Carrier", "Carrier.Simulation"],
         ["Carrier.Lab"] = [],
         ["Carrier.Fuzz"] = ["Carrier.Agent", "Carrier.Node"],
-        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
+        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Benchmarks", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
     };
 
     [Fact]
