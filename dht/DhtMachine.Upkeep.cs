@@ -27,7 +27,7 @@ public sealed partial class DhtMachine
     private static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ExpireInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan SilenceBeforePing = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan MinSeedInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MinSeedInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxSeedInterval = TimeSpan.FromMinutes(1);
 
     private readonly List<(PublicKey Key, Endpoint Endpoint)> _seeds = [];

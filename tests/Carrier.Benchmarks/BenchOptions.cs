@@ -29,6 +29,9 @@ internal sealed record BenchOptions
         carrier-bench channels [--schedules N] [--seed S] [--naive]
             Runs N adversarial schedules of a payment channel (10000) from seed S on (1); every seed in which an honest side lost too much is printed.
             --naive takes the textbook's refund instead: it must lose. One line of JSON at the end; exit code 1 if a schedule failed.
+        carrier-bench flood PROGRAM [--seconds N]
+            Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
+            when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 

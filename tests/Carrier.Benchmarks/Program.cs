@@ -1,6 +1,7 @@
 using Carrier.Benchmarks;
 using Carrier.Benchmarks.Chain;
 using Carrier.Benchmarks.Channels;
+using Carrier.Benchmarks.Flood;
 using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
@@ -44,6 +45,8 @@ switch (options.Command)
         return 0;
     case "channels":
         return ScheduleCommand.Run(options);
+    case "flood" when options.Arguments.Count == 1:
+        return await FloodCommand.RunAsync(options);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;

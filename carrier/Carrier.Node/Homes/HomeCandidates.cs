@@ -9,12 +9,12 @@ internal sealed class HomeCandidates
     /// <summary>Nodes remembered; beyond, the slowest gives way.</summary>
     public const int MaxCandidates = 64;
 
-    private const int MaxBackoffDoublings = 6;
+    private const int MaxBackoffDoublings = 8;
 
     private readonly List<Entry> _entries = [];
 
-    /// <summary>How long a node that failed is left alone, the first time; doubled with each failure up to 64 times.</summary>
-    public static TimeSpan FirstCoolDown => TimeSpan.FromSeconds(60);
+    /// <summary>How long a node that failed is left alone, the first time; doubled with each failure, up to 21 minutes. Short, for it may be the only one there is.</summary>
+    public static TimeSpan FirstCoolDown => TimeSpan.FromSeconds(5);
 
     /// <summary>Remembers a node; true when that is one more to choose from.</summary>
     public bool Offer(HomeContact contact, TimeSpan? rtt)

@@ -14,6 +14,9 @@ namespace Carrier.Node.Peers;
 internal sealed class PeerDirectory(
     LocalIdentity? local, DhtMachine dht, LocalAddresses addresses, HomeMachine? homes, KnownPeers known, SerialFloors floors)
 {
+    /// <summary>Lookups for one dial that no node at all answered, before it is told so: an overloaded seed may lose a question and its repetition.</summary>
+    public const int MaxUnansweredLookups = 3;
+
     private readonly Dictionary<DhtOperation, Search> _searches = [];
     private readonly Queue<WaitingSearch> _waiting = new();
     private readonly Queue<WaitingSearch> _later = new();
@@ -55,11 +58,11 @@ internal sealed class PeerDirectory(
         // A lookup that begins with an empty table ends at once and finds nobody.
         if (ExpectsNetwork && dht.Table.Count == 0 && _waiting.Count < DhtMachine.MaxOperations)
         {
-            _waiting.Enqueue(new WaitingSearch(peer, operation, forDial, now + WaitForNetwork));
+            _waiting.Enqueue(new WaitingSearch(peer, operation, forDial, now + WaitForNetwork, Lookup: 1));
             return true;
         }
 
-        return TryBegin(now, peer, operation, forDial);
+        return TryBegin(now, peer, operation, forDial, lookup: 1);
     }
 
     /// <summary>Searches for a dial if it still runs in <see cref="WaitForAnswer"/>; false when too many wait, and the search should begin now.</summary>
@@ -68,7 +71,7 @@ internal sealed class PeerDirectory(
         bool hasRoom = _later.Count < Dialer.MaxDials;
         if (hasRoom)
         {
-            _later.Enqueue(new WaitingSearch(peer, operation, ForDial: true, now + WaitForAnswer));
+            _later.Enqueue(new WaitingSearch(peer, operation, ForDial: true, now + WaitForAnswer, Lookup: 1));
         }
 
         return hasRoom;
@@ -154,7 +157,12 @@ internal sealed class PeerDirectory(
             _ = _searches.Remove(effect.Operation);
         }
 
-        if (search.ForDial)
+        if (isOver && search.ForDial && effect.Contacts.Count == 0 && search.Lookup < MaxUnansweredLookups && ExpectsNetwork)
+        {
+            _waiting.Enqueue(new WaitingSearch(search.Peer, search.Operation, ForDial: true, now + WaitForNetwork, search.Lookup + 1));
+            dialer!.Resolved(now, clock, search.Operation, devices, networkAnswered: false, final: false);
+        }
+        else if (search.ForDial)
         {
             dialer!.Resolved(now, clock, search.Operation, devices, effect.Contacts.Count > 0, isOver);
         }
@@ -170,12 +178,12 @@ internal sealed class PeerDirectory(
         }
     }
 
-    private bool TryBegin(Instant now, TrustId peer, ulong operation, bool forDial)
+    private bool TryBegin(Instant now, TrustId peer, ulong operation, bool forDial, int lookup)
     {
         bool started = dht.TryGet(now, DhtRecord.TargetOf(peer), thorough: !forDial, out DhtOperation search);
         if (started)
         {
-            _searches.Add(search, new Search(operation, forDial));
+            _searches.Add(search, new Search(peer, operation, forDial, lookup));
         }
 
         return started;
@@ -198,7 +206,7 @@ internal sealed class PeerDirectory(
         while (_waiting.TryPeek(out WaitingSearch search) && (dht.Table.Count > 0 || search.Until <= now))
         {
             _ = _waiting.Dequeue();
-            if (TryBegin(now, search.Peer, search.Operation, search.ForDial))
+            if (TryBegin(now, search.Peer, search.Operation, search.ForDial, search.Lookup))
             {
                 continue;
             }
@@ -256,7 +264,7 @@ internal sealed class PeerDirectory(
 
     private int HomeCount() => homes!.CopyHomes(stackalloc HomeContact[HomeMachine.MaxHomes]);
 
-    private readonly record struct WaitingSearch(TrustId Peer, ulong Operation, bool ForDial, Instant Until);
+    private readonly record struct WaitingSearch(TrustId Peer, ulong Operation, bool ForDial, Instant Until, int Lookup);
 
-    private sealed record Search(ulong Operation, bool ForDial);
+    private sealed record Search(TrustId Peer, ulong Operation, bool ForDial, int Lookup);
 }

@@ -20,7 +20,7 @@ public class ReferenceTests
         ["Carrier.Benchmarks"] = ["Carrier", "Carrier.Chain", "Carrier.Simulation"],
         ["Carrier.Lab"] = [],
         ["Carrier.Fuzz"] = ["Carrier.Agent", "Carrier.Node"],
-        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
+        ["Carrier.Tests"] = ["Carrier.Agent", "Carrier.Benchmarks", "Carrier.Fuzz", "Carrier.Seed", "Carrier.Simulation"],
     };
 
     [Fact]

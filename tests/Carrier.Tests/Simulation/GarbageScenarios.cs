@@ -109,40 +109,11 @@ public class GarbageScenarios(ITestOutputHelper output)
         Span<byte> buffer = stackalloc byte[1_500];
         for (int i = 0; i < PerMillisecond; i++)
         {
-            int bytes = Mutate(models[random.NextInt32(models.Length)], buffer, random);
+            int bytes = Mutation.Mutate(models[random.NextInt32(models.Length)], buffer, random);
             Endpoint source = Endpoint.FromIPv4((uint)(0x60000000 + random.NextInt32(0x0FFFFFFF)), (ushort)random.NextInt32(65_536));
             at.Machine.Handle(world.Network.Now, source, buffer[..bytes], Math.Max(bytes, 1));
         }
 
         at.Host.Pump();
-    }
-
-    private static int Mutate(byte[] model, Span<byte> buffer, SeededRandom random)
-    {
-        int bytes = model.Length;
-        model.CopyTo(buffer);
-        switch (random.NextInt32(4))
-        {
-            case 0: // bit flips
-                for (int flips = 1 + random.NextInt32(4); flips > 0; flips--)
-                {
-                    buffer[random.NextInt32(bytes)] ^= (byte)(1 << random.NextInt32(8));
-                }
-
-                break;
-            case 1: // truncation
-                bytes = random.NextInt32(bytes + 1);
-                break;
-            case 2: // the right kind, the rest random
-                bytes = 1 + random.NextInt32(1_400);
-                random.Fill(buffer[1..bytes]);
-                break;
-            default: // nothing but noise
-                bytes = random.NextInt32(1_400);
-                random.Fill(buffer[..bytes]);
-                break;
-        }
-
-        return bytes;
     }
 }
