@@ -60,6 +60,23 @@ public sealed partial class NodeMachine
         }
     }
 
+    // A socket of its own serves to meet one peer: sessions, and STUN to learn its port.
+    private void HandleDatagramAt(Instant now, in NetworkPath path, Span<byte> datagram)
+    {
+        if (datagram.IsEmpty || path.Remote.Port == 0)
+        {
+            Drops.Count(DropReason.Malformed);
+        }
+        else if ((PacketKind)datagram[0] is PacketKind.SessionPhase0 or PacketKind.SessionPhase1)
+        {
+            _ = _sessions.TryHandle(now, path, datagram, out _);
+        }
+        else if (datagram[0] > LastStunByte || _puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true)
+        {
+            Drops.Count(DropReason.UnknownKind);
+        }
+    }
+
     private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
     {
         if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
@@ -140,6 +157,11 @@ public sealed partial class NodeMachine
     private void Settle(Instant now)
     {
         _sessions.Settle(now);
+        while (_sessions.TryTakeSignal(out SessionSignal signal))
+        {
+            Settle(now, signal);
+        }
+
         while (_rpc.TryEffect(out RpcEffect effect))
         {
             Settle(now, effect);
@@ -182,6 +204,21 @@ public sealed partial class NodeMachine
         {
             session.Machine.Advertise(candidates);
             _sessions.Touch(now, session);
+        }
+    }
+
+    private void Settle(Instant now, in SessionSignal signal)
+    {
+        switch (signal.Kind)
+        {
+            case SessionEffectKind.Confirmed when !signal.Session.IsRemoved:
+                _puncher?.Begin(now, signal.Session);
+                break;
+            case SessionEffectKind.PunchCalled when !signal.Session.IsRemoved:
+                _puncher?.OnCalled(now, signal.Session);
+                break;
+            default:
+                break;
         }
     }
 

@@ -65,6 +65,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         parts.Counts.BytesReceived += frames.Length + SessionPacket.OverheadBytes;
         if (from is not null)
         {
+            from.HeardAt = now;
             from.ReceivedBytes += frames.Length + SessionPacket.OverheadBytes;
         }
 
@@ -157,6 +158,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
                 return reader.TryReadNewConnectionId(out NewConnectionIdFrame issued) ? parts.Ids.OnNew(issued) : CloseCode.FrameEncoding;
             case FrameType.RetireConnectionId:
                 return reader.TryReadNumber(out ulong sequence) ? parts.Ids.OnRetire(sequence, destination) : CloseCode.FrameEncoding;
+            case FrameType.PunchCall:
+                return OnPunchCall(ref reader);
             case FrameType.Candidates or FrameType.ObservedAddress:
                 return OnEndpoints(now, type, ref reader);
             default:
@@ -279,6 +282,18 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             }
         }
 
+        return CloseCode.NoError;
+    }
+
+    private CloseCode OnPunchCall(ref FrameReader reader)
+    {
+        if (!reader.TryReadPunchCall(out ReadOnlySpan<byte> call))
+        {
+            return CloseCode.FrameEncoding;
+        }
+
+        parts.PeerPunchCall = call.ToArray(); // the latest counts
+        parts.Notices |= SessionNotices.PunchCalled;
         return CloseCode.NoError;
     }
 

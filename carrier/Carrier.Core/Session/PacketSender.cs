@@ -16,6 +16,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     /// <summary>What one segmented send may carry: the largest UDP payload, less than 64 KiB by the headers.</summary>
     private const int MaxBatchBytes = 65_000;
 
+    /// <summary>A stray challenge without its relay header.</summary>
+    public const int StrayChallengeBytes = SessionPacket.OverheadBytes + ProbeFrameBytes;
+
     private int _untilSkip = -1;
 
     /// <summary>When the pacer lets the next packet go; Never when nothing waits for it.</summary>
@@ -45,6 +48,23 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return TrySendProbe(now, buffer, out transmit) || TrySendBatch(now, buffer, out transmit);
     }
 
+    /// <summary>Writes a PATH_CHALLENGE for a path that is none of the session's, relay header included; one that reaches the peer makes it one.</summary>
+    public bool TryWriteStrayChallenge(Instant now, in NetworkPath path, Span<byte> buffer, out int bytes)
+    {
+        bytes = 0;
+        bool maySend = parts.Close.State == SessionState.Open || (parts.Close.State == SessionState.Unconfirmed && parts.Role == SessionRole.Initiator);
+        if (!maySend || !parts.Loss.HasRoom || parts.Keys.IsExhausted || buffer.Length < path.HeaderBytes + StrayChallengeBytes)
+        {
+            return false;
+        }
+
+        FrameWriter writer = Open(now, buffer, path, StrayChallengeBytes);
+        _ = writer.TryWritePathToken(FrameType.PathChallenge, parts.Random.NextUInt64() | 1);
+        PacketRecord record = new(parts.Loss);
+        bytes = Seal(now, buffer, path, pathId: 0, writer.Length, ref record);
+        return true;
+    }
+
     private bool TrySendProbe(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         while (parts.Paths.TryNextProbing(now, out PathState path))
@@ -72,7 +92,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 continue;
             }
 
-            FrameWriter writer = Open(now, buffer, path, limit);
+            FrameWriter writer = Open(now, buffer, path.Path, limit);
             if (response is { } answer)
             {
                 _ = writer.TryWritePathToken(FrameType.PathResponse, answer);
@@ -85,7 +105,8 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
             writer.PadTo(mtuBytes - SessionPacket.OverheadBytes);
             PacketRecord record = new(parts.Loss);
-            int bytes = Seal(now, buffer, path, writer.Length, ref record);
+            int bytes = Seal(now, buffer, path.Path, path.Id, writer.Length, ref record);
+            path.SentBytes += bytes - path.Path.HeaderBytes;
             transmit = new(path.Path, bytes, bytes);
             return true;
         }
@@ -105,7 +126,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         {
             bool eliciting = MaySendEliciting(now, path, written);
             Span<byte> packet = buffer.Slice(written, segment);
-            FrameWriter writer = Open(now, packet, path, path.Mtu.CurrentBytes);
+            FrameWriter writer = Open(now, packet, path.Path, path.Mtu.CurrentBytes);
             PacketRecord record = new(parts.Loss);
             frames.Fill(now, ref writer, ref record, eliciting);
             if (writer.Length == 0)
@@ -123,7 +144,8 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 writer.PadTo(SessionPacket.MinResettableBytes - SessionPacket.OverheadBytes);
             }
 
-            int bytes = Seal(now, packet, path, writer.Length, ref record);
+            int bytes = Seal(now, packet, path.Path, path.Id, writer.Length, ref record);
+            path.SentBytes += bytes - path.Path.HeaderBytes;
             written += bytes;
             pacedBytes += record.IsAckEliciting ? bytes : 0; // acknowledgements alone are not (RFC 9002 §7.7)
             if (bytes < segment)
@@ -166,19 +188,19 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     {
         PathState path = parts.Paths.Active;
         parts.Close.ClosePending = false;
-        FrameWriter writer = Open(now, buffer, path, MtuSearch.BaseBytes);
+        FrameWriter writer = Open(now, buffer, path.Path, MtuSearch.BaseBytes);
         _ = writer.TryWriteClose(parts.Close.Frame());
         PacketRecord record = new(parts.Loss);
-        int bytes = Seal(now, buffer, path, writer.Length, ref record);
+        int bytes = Seal(now, buffer, path.Path, path.Id, writer.Length, ref record);
         transmit = new(path.Path, bytes, bytes);
         return true;
     }
 
-    private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
+    private FrameWriter Open(Instant now, Span<byte> buffer, in NetworkPath path, int packetBytes)
     {
         SkipNumberIfDue(now);
-        path.Path.WriteHeader(buffer);
-        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
+        path.WriteHeader(buffer);
+        return new FrameWriter(buffer.Slice(path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
@@ -197,9 +219,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         _untilSkip = _untilSkip <= 0 ? 1 + parts.Random.NextInt32(2 * parts.Options.SkipNumberEvery) : _untilSkip - 1;
     }
 
-    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
+    private int Seal(Instant now, Span<byte> buffer, in NetworkPath path, byte pathId, int frameBytes, ref PacketRecord record)
     {
-        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
+        Span<byte> packet = buffer.Slice(path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
         parts.Keys.UpdateIfDue(number);
         SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);
@@ -210,10 +232,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             parts.Timers.OnElicitingSent(now);
         }
 
-        record.Sent(now, packet.Length, path.Id);
-        path.SentBytes += packet.Length;
+        record.Sent(now, packet.Length, pathId);
         parts.Counts.PacketsSent++;
         parts.Counts.BytesSent += packet.Length;
-        return path.Path.HeaderBytes + packet.Length;
+        return path.HeaderBytes + packet.Length;
     }
 }

@@ -9,6 +9,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 {
     private readonly ReflexiveAddresses _reflexive = new(drops);
     private readonly byte[] _list = new byte[Candidate.MaxListBytes];
+    private readonly byte[] _nat = new byte[NatDescription.Bytes];
     private Endpoint[] _hosts = [];
     private int _listBytes;
     private bool _changed;
@@ -20,6 +21,19 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     /// <summary>The candidate list as handshakes and records carry it.</summary>
     public ReadOnlySpan<byte> Encoded => _list.AsSpan(0, _listBytes);
 
+    /// <summary>What is known of the NAT before us.</summary>
+    public NatDescription Nat => _reflexive.Describe();
+
+    /// <summary>The same as handshakes carry it; valid until the next call.</summary>
+    public ReadOnlySpan<byte> EncodedNat
+    {
+        get
+        {
+            Nat.Write(_nat);
+            return _nat;
+        }
+    }
+
     public NatMapping Mapping => _reflexive.Mapping(AddressFamily.InterNetwork);
 
     public Instant NextDeadline => _reflexive.NextDeadline;
@@ -29,6 +43,11 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     /// <summary>Tells the addresses of the interfaces with the socket's port.</summary>
     public void SetHosts(ReadOnlySpan<Endpoint> hosts)
     {
+        if (_hosts.Length > 0 && !hosts.SequenceEqual(_hosts))
+        {
+            _reflexive.Reset(); // another network, another NAT
+        }
+
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
@@ -41,6 +60,9 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         _reflexive.Observe(now, reporter, observed);
         Follow();
     }
+
+    /// <summary>An authentic packet came from where we had not sent: what is before us lets anybody in.</summary>
+    public void HeardUnasked() => _reflexive.HeardUnasked();
 
     public void HandleTimeout(Instant now)
     {

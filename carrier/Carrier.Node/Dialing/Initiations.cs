@@ -38,7 +38,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
 
     public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
     {
-        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now, addresses.Mapping, device.Record.Mapping));
+        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now));
         _byHandshake.Add(initiator.HandshakeId, attempt);
         return attempt;
     }
@@ -76,7 +76,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
 
         if (isNew && !ReferenceEquals(attempt.Device, device))
         {
-            attempt.Schedule = new PunchSchedule(now, addresses.Mapping, device.Record.Mapping);
+            attempt.Schedule = new PunchSchedule(now);
         }
 
         attempt.Device = device;
