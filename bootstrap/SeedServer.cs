@@ -23,7 +23,7 @@ internal sealed class SeedServer(SeedConfig config, CarrierNode node, SeedHealth
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, stop));
         try
         {
-            using var state = SeedState.Open(config.State, new SystemRandomness());
+            using var state = SeedState.Open(config.State, SystemRandomSource.Shared);
             return await ServeAsync(config, state, logs, logger, stop.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -7,12 +7,9 @@ using Carrier.Dht.Rpc;
 
 namespace Carrier.Dht;
 
-/// <content>Lookups, gets and puts: the asking half.</content>
+/// <content>Lookups and gets: the asking half.</content>
 public sealed partial class DhtMachine
 {
-    /// <summary>Nodes a record is stored at, however crowded its region.</summary>
-    private const int MaxPutNodes = 80;
-
     private readonly Contact[] _closest = new Contact[RoutingTable.K];
 
     private Lookup NewLookup(Instant now, DhtKey target, int paths) =>
@@ -36,9 +33,26 @@ public sealed partial class DhtMachine
         operation.Lookup.Seed(_closest.AsSpan(0, count));
         Table.LookedUp(now, operation.Lookup.Target);
         _operations.Add(operation.Id, operation);
+        if (operation.AsksForRecords && IsServing)
+        {
+            TakeOwnRecords(now, operation);
+        }
+
         _nextTick = Instant.Min(_nextTick, operation.Lookup.Deadline);
         Advance(now, operation);
         return new DhtOperation(operation.Id);
+    }
+
+    // We may be among the nodes that keep the target, and nobody else would tell us.
+    private void TakeOwnRecords(Instant now, Operation operation)
+    {
+        ReadOnlyMemory<byte> cursor = default;
+        List<DhtRecord> own = [];
+        _ = Store.TryReadPage(operation.Lookup.Target, _clock.At(now), int.MaxValue, ref cursor, own);
+        foreach (DhtRecord record in own)
+        {
+            _ = Take(now, operation, record);
+        }
     }
 
     /// <summary>Asks whoever is next, and ends the lookup when there is nobody left or it has enough.</summary>
@@ -142,7 +156,7 @@ public sealed partial class DhtMachine
                 Advance(now, own.Operation);
                 break;
             case CallPurpose.Put:
-                HandlePutAnswer(effect, own.Operation!);
+                HandlePutAnswer(now, effect, own.Operation!);
                 break;
             case CallPurpose.Check:
                 _checks--;
@@ -244,7 +258,7 @@ public sealed partial class DhtMachine
                 continue; // perhaps a kind of a later version
             }
 
-            Offer offer = operation.Found.Add(record, _clock.At(now));
+            Offer offer = Take(now, operation, record);
             if (offer == Offer.Lie)
             {
                 _rpc.Drops.Count(DropReason.BadSignature);
@@ -257,14 +271,20 @@ public sealed partial class DhtMachine
                 candidate.HoldsRecords = true;
                 operation.Lookup.Holders++;
             }
-
-            if (offer == Offer.New && operation.Kind == OperationKind.Get)
-            {
-                _effects.Enqueue(new DhtEffect(DhtEffectKind.RecordFound, new DhtOperation(operation.Id)) { Records = [record] });
-            }
         }
 
         return true;
+    }
+
+    private Offer Take(Instant now, Operation operation, DhtRecord record)
+    {
+        Offer offer = operation.Found.Add(record, _clock.At(now));
+        if (offer == Offer.New && operation.Kind == OperationKind.Get)
+        {
+            _effects.Enqueue(new DhtEffect(DhtEffectKind.RecordFound, new DhtOperation(operation.Id)) { Records = [record] });
+        }
+
+        return offer;
     }
 
     private void EndLookup(Instant now, Operation operation)
@@ -288,74 +308,6 @@ public sealed partial class DhtMachine
         {
             Contacts = [.. closest.Select(static candidate => candidate.Contact)],
             Records = operation.Found.ToList(),
-        });
-    }
-
-    /// <summary>Puts the record at every node found, with the write token each of them gave.</summary>
-    private void PutAt(Instant now, Operation operation, List<Candidate> closest)
-    {
-        DhtRecord record = operation.Record ??= operation.Publication!.Sign(_clock.At(now), _options.RecordLifetime, operation.Found);
-        Span<byte> body = stackalloc byte[DhtRecord.MaxBytes + PutQuestion.MaxHeadBytes];
-        foreach (Candidate candidate in closest)
-        {
-            if (candidate.WriteToken is not { } token)
-            {
-                continue;
-            }
-
-            CborWriter writer = new(body);
-            PutQuestion put = new()
-            {
-                WriteToken = token,
-                Target = record.Target == operation.Lookup.Target ? null : operation.Lookup.Target,
-                Record = record.Encoded.Span,
-                ExpectedSequence = operation.ExpectedSequence,
-            };
-            put.Write(ref writer);
-            OwnCall own = new(CallPurpose.Put, operation, candidate);
-            if (TryAsk(now, candidate.Contact, DhtMethod.Put, writer.Encoded, AskOptions.NoToken, own, out _))
-            {
-                operation.PutsPending++;
-                operation.PutsAsked++;
-            }
-        }
-
-        EndPutWhenDone(operation);
-    }
-
-    private void HandlePutAnswer(in RpcEffect effect, Operation operation)
-    {
-        operation.PutsPending--;
-        CborReader reader = new(effect.Body.Span);
-        int key = -1;
-        if (effect.Kind == RpcEffectKind.Answered
-            && reader.TryReadMap(out int pairs) && pairs > 0
-            && reader.TryReadKey(ref key) && key == 0
-            && reader.TryReadUInt(out ulong outcome) && outcome <= byte.MaxValue)
-        {
-            operation.PutsStored += outcome == (ulong)PutOutcome.Stored ? 1 : 0;
-            operation.PutRefusal = outcome == (ulong)PutOutcome.Stored ? operation.PutRefusal : (PutOutcome)outcome;
-        }
-
-        EndPutWhenDone(operation);
-    }
-
-    private void EndPutWhenDone(Operation operation)
-    {
-        if (operation.PutsPending > 0)
-        {
-            return;
-        }
-
-        _ = _operations.Remove(operation.Id);
-        operation.Publication?.IsRunning = false;
-        DhtEffectKind kind = operation.Publication is null ? DhtEffectKind.PutFinished : DhtEffectKind.Published;
-        _effects.Enqueue(new DhtEffect(kind, new DhtOperation(operation.Publication?.Id ?? operation.Id))
-        {
-            Records = [operation.Record!],
-            StoredCount = operation.PutsStored,
-            AskedCount = operation.PutsAsked,
-            Refusal = operation.PutRefusal,
         });
     }
 }

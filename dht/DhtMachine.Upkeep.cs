@@ -7,7 +7,7 @@ using Carrier.Dht.Rpc;
 
 namespace Carrier.Dht;
 
-/// <content>What happens by the clock: joining, pings, refreshes, expiry, publications.</content>
+/// <content>What happens by the clock: joining, pings, refreshes, expiry.</content>
 public sealed partial class DhtMachine
 {
     /// <summary>Seeds kept; more are refused.</summary>
@@ -32,7 +32,6 @@ public sealed partial class DhtMachine
 
     private readonly List<(PublicKey Key, Endpoint Endpoint)> _seeds = [];
     private readonly Queue<Contact> _restored = [];
-    private readonly Dictionary<ulong, Publication> _publications = [];
     private readonly LruTable<PublicKey, Instant> _bannedUntil = new(MaxBanned);
     private Instant _nextTick;
     private Instant _nextPing;
@@ -189,23 +188,6 @@ public sealed partial class DhtMachine
         _bannedUntil.GetOrAdd(key, out _) = now + BanDuration;
     }
 
-    private void PublishDue(Instant now)
-    {
-        foreach (Publication publication in _publications.Values)
-        {
-            if (publication.IsRunning || now < publication.NextAt || Table.Count == 0 || _operations.Count >= MaxOperations)
-            {
-                continue;
-            }
-
-            double jitter = 0.9 + (0.2 * _random.NextFraction());
-            publication.NextAt = now + (_options.PublishInterval * jitter);
-            publication.IsRunning = true;
-            _ = Start(now, new Operation(++_lastOperation, OperationKind.Put, NewLookup(now, publication.Target, 1))
-            {
-                Publication = publication,
-                Thorough = true,
-            });
-        }
-    }
+    // A tenth either way: those that started together drift apart.
+    private double Jitter() => 0.9 + (0.2 * _random.NextFraction());
 }

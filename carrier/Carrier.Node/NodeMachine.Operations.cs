@@ -108,6 +108,9 @@ public sealed partial class NodeMachine
         Settle(now);
     }
 
+    /// <summary>Lets go of memory that no session needed since the last call.</summary>
+    public void TrimMemory() => _opener?.TrimSlabs();
+
     public NodeReport Report(Instant now)
     {
         HomeContact[] homes = new HomeContact[HomeMachine.MaxHomes];

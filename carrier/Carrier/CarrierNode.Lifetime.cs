@@ -15,7 +15,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces and figures are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -37,6 +37,8 @@ public sealed partial class CarrierNode
 
     /// <summary>Dials and lookups the application waits for.</summary>
     internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
+
+    private string OwnerName => TrustId.IsNone ? "no owner" : TrustId.ToString();
 
     void INodeEvents.OnReady()
     {
@@ -89,7 +91,7 @@ public sealed partial class CarrierNode
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
-        NodeLog.Started(_logger, TrustId, string.Join(" and ", LocalEndpoints), _options.Serve);
+        NodeLog.Started(_logger, OwnerName, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
@@ -135,6 +137,8 @@ public sealed partial class CarrierNode
             _thread.Machine.SetHostEndpoints(now, hosts);
         }
 
+        _thread.Machine.TrimMemory();
+        _thread.Pool.Trim();
         return _thread.Machine.Report(now);
     }
 
@@ -157,7 +161,7 @@ public sealed partial class CarrierNode
         _ownTransportKey?.Dispose();
         _listeners.Dispose();
         _stop.Dispose();
-        NodeLog.Stopped(_logger, TrustId);
+        NodeLog.Stopped(_logger, OwnerName);
     }
 
     /// <summary>Leaves, and lets the thread go around until the farewells of all sessions are sent.</summary>

@@ -33,7 +33,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         _logger = options.LoggerFactory.CreateLogger("Carrier.Node");
         _state = new StateFolder(options.StateDirectory, _logger);
         _listeners = new Listeners(_logger);
-        SystemRandomSource random = new();
+        RandomSource random = SystemRandomSource.Shared;
         NodeIdentity identity = options.Identity;
         _local = identity is { Device: { } device, Delegation: { } delegation } ? new LocalIdentity(device, delegation) : null;
         _ownTransportKey = identity.TransportKey is null ? TransportKey.Generate(random) : null;

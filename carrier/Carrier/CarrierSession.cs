@@ -29,7 +29,7 @@ public sealed class CarrierSession : IAsyncDisposable
         _maxDatagramBytes = driver.Machine.MaxDatagramBytes;
     }
 
-    /// <summary>Raised on the thread pool when packets begin to leave over another path. The session itself goes on unharmed.</summary>
+    /// <summary>Raised on the thread pool when packets begin to leave over another path. The session itself goes on unharmed; what a subscriber throws is logged.</summary>
     public event EventHandler<PathStatus>? PathChanged;
 
     /// <summary>Who is at the other end, proven in the handshake.</summary>
@@ -180,8 +180,7 @@ public sealed class CarrierSession : IAsyncDisposable
         _path = path;
         if (PathChanged is { } changed)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(
-                static call => call.changed(call.session, call.path), (session: this, changed, path), preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static call => call.session.Raise(call.changed, call.path), (session: this, changed, path), preferLocal: false);
         }
     }
 
@@ -191,5 +190,23 @@ public sealed class CarrierSession : IAsyncDisposable
         _accepted.Writer.TryComplete();
         OnDatagrams();
         _ = _closed.TrySetResult();
+    }
+
+    // The application's code on a thread of the pool: what it throws would end the process, and keep the news from the other subscribers.
+    private void Raise(EventHandler<PathStatus> changed, PathStatus path)
+    {
+        foreach (EventHandler<PathStatus> subscriber in Delegate.EnumerateInvocationList(changed))
+        {
+            try
+            {
+                subscriber(this, path);
+            }
+#pragma warning disable CA1031 // the edge of the shell: whatever it throws is the subscriber's own
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                _driver.LogSubscriberFailed(e);
+            }
+        }
     }
 }

@@ -6,11 +6,11 @@ namespace Carrier;
 /// <summary>What a node logs. Ids are stable; nothing here names a key or a payload.</summary>
 internal static partial class NodeLog
 {
-    [LoggerMessage(200, LogLevel.Information, "Node {TrustId} started at {Endpoint}, serving: {IsServing}.")]
-    public static partial void Started(ILogger logger, TrustId trustId, string endpoint, bool isServing);
+    [LoggerMessage(200, LogLevel.Information, "Node of {Owner} started at {Endpoint}, serving: {IsServing}.")]
+    public static partial void Started(ILogger logger, string owner, string endpoint, bool isServing);
 
-    [LoggerMessage(201, LogLevel.Information, "Node {TrustId} stopped.")]
-    public static partial void Stopped(ILogger logger, TrustId trustId);
+    [LoggerMessage(201, LogLevel.Information, "Node of {Owner} stopped.")]
+    public static partial void Stopped(ILogger logger, string owner);
 
     [LoggerMessage(202, LogLevel.Information, "The node is part of the network and can be found.")]
     public static partial void Ready(ILogger logger);
@@ -29,6 +29,9 @@ internal static partial class NodeLog
 
     [LoggerMessage(213, LogLevel.Error, "The handler of protocol {Protocol} failed; its session is closed.")]
     public static partial void HandlerFailed(ILogger logger, string protocol, Exception exception);
+
+    [LoggerMessage(214, LogLevel.Error, "A subscriber of session {Session} failed when told of its new path.")]
+    public static partial void SubscriberFailed(ILogger logger, ulong session, Exception exception);
 
     [LoggerMessage(220, LogLevel.Warning, "The node's state could not be kept in {Folder}.")]
     public static partial void StateNotKept(ILogger logger, string folder, Exception exception);

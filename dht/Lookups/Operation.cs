@@ -27,7 +27,11 @@ internal sealed class Operation(ulong id, OperationKind kind, Lookup lookup)
 
     public int PutsAsked { get; set; }
 
+    /// <summary>Nodes that keep the record now, this one not counted.</summary>
     public int PutsStored { get; set; }
+
+    /// <summary>Whether this node keeps it too, as one of those its target belongs to.</summary>
+    public bool IsStoredHere { get; set; }
 
     public PutOutcome PutRefusal { get; set; }
 

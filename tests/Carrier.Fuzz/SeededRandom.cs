@@ -2,7 +2,7 @@ using Carrier.Core;
 
 namespace Carrier.Fuzz;
 
-/// <summary>Bytes that repeat from their seed, so that an input that fails once fails always. Not for keys anybody relies on.</summary>
+/// <summary>Bytes that repeat from their seed, so that an input that fails once fails always. The corpus holds messages sealed to keys made of them.</summary>
 internal sealed class SeededRandom(int seed) : RandomSource
 {
     private readonly Random _random = new(seed);

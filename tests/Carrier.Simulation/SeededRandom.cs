@@ -9,7 +9,7 @@ public sealed class SeededRandom : RandomSource
 {
     private ulong _s0, _s1, _s2, _s3;
 
-    public SeededRandom(ulong seed)
+    public SeededRandom(ulong seed = 1)
     {
         _s0 = SplitMix(ref seed);
         _s1 = SplitMix(ref seed);

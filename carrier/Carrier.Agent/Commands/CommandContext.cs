@@ -27,7 +27,7 @@ internal sealed class CommandContext
 
     public IPresenter Presenter { get; }
 
-    public IdentityStore Identity => new(Home, SystemRandom.Instance, TimeProvider.System);
+    public IdentityStore Identity => new(Home, SystemRandomSource.Shared, TimeProvider.System);
 
     /// <summary>Wraps a command: whatever ends it becomes an exit code and, unless it is 0, a sentence for the user.</summary>
     public static Func<ParseResult, CancellationToken, Task<int>> Action(Func<CommandContext, ParseResult, CancellationToken, Task> body) =>

@@ -29,7 +29,7 @@ internal static class InitCommand
         bool restores = parsed.GetValue(Restore);
         using Mnemonic mnemonic = restores
             ? ReadMnemonic()
-            : Mnemonic.Generate(SystemRandom.Instance, parsed.GetValue(LongWords) ? 24 : 12);
+            : Mnemonic.Generate(SystemRandomSource.Shared, parsed.GetValue(LongWords) ? 24 : 12);
         string? passphrase = parsed.GetValue(NoPassphrase) ? null : Passphrase.AskNew();
         string words = mnemonic.ToText();
         TrustId id = context.Identity.Create(mnemonic, passphrase);

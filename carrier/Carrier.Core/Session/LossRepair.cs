@@ -53,9 +53,11 @@ internal sealed class LossRepair(SessionParts parts)
     private void Apply(Instant now, in RecoveryReport report)
     {
         Paths.PathState path = parts.Paths.Active;
+        path.CheckSize(now, report);
         path.Congestion.OnReport(now, report);
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         parts.Counts.PacketsLost += report.LostPackets;
+        parts.Counts.SpuriousLosses += report.SpuriousLosses;
         while (parts.Loss.TryTakeAcked(out SentFrame acked))
         {
             OnAcknowledged(acked);

@@ -118,25 +118,34 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     private bool TrySendBatch(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         PathState path = parts.Paths.Active;
-        int segment = path.Path.HeaderBytes + path.Mtu.CurrentBytes;
+
+        // What a probe timeout repeats fits every path, so that its arrival tells a path that lost its width from one that is down.
+        bool isProbe = parts.Loss.ProbesOwed > 0;
+        int packetBytes = isProbe ? Math.Min(path.Mtu.CurrentBytes, MtuSearch.BaseBytes) : path.Mtu.CurrentBytes;
+        int segment = path.Path.HeaderBytes + packetBytes;
         int room = Math.Min(buffer.Length, MaxBatchBytes);
         int written = 0;
         int pacedBytes = 0;
-        while (room - written >= segment)
+        while (room - written >= segment && isProbe == parts.Loss.ProbesOwed > 0)
         {
             bool eliciting = MaySendEliciting(now, path, written);
             Span<byte> packet = buffer.Slice(written, segment);
-            FrameWriter writer = Open(now, packet, path.Path, path.Mtu.CurrentBytes);
+            FrameWriter writer = Open(now, packet, path.Path, packetBytes);
             PacketRecord record = new(parts.Loss);
             frames.Fill(now, ref writer, ref record, eliciting);
             if (writer.Length == 0)
             {
+                if (eliciting)
+                {
+                    path.Congestion.OnAppLimited(parts.Loss.BytesInFlight);
+                }
+
                 break;
             }
 
             if (eliciting && frames.HasMore)
             {
-                writer.PadTo(path.Mtu.CurrentBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(packetBytes - SessionPacket.OverheadBytes);
             }
 
             if (record.IsAckEliciting)

@@ -65,6 +65,7 @@ public sealed class SessionMachine : IDisposable
                 PacketsReceived = _parts.Counts.PacketsReceived,
                 BytesReceived = _parts.Counts.BytesReceived,
                 PacketsLost = _parts.Counts.PacketsLost,
+                SpuriousLosses = _parts.Counts.SpuriousLosses,
                 KeyUpdates = _parts.Keys.Updates,
                 Path = path.Path,
                 PathsKnown = _parts.Paths.Count,

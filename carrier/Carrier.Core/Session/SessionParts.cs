@@ -17,7 +17,8 @@ internal sealed class SessionParts
         Drops = setup.Drops;
         Keys = new KeyPhases(setup.Suite, setup.SendSecret, setup.ReceiveSecret, Options.KeyUpdatePackets);
         Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey, Random);
-        Paths = new PathTable(Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.NearestScope, Random);
+        Paths = new PathTable(
+            Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.CongestionControl, Options.NearestScope, Random);
         Loss = new LossDetector(Paths.Active.Rtt);
         Flow = new FlowControl(
             Local.SessionWindowBytes, Math.Max(Local.SessionWindowBytes, Options.MaxSessionWindowBytes), Remote.SessionWindowBytes);

@@ -14,8 +14,8 @@ namespace Carrier.Node.Sessions;
 internal sealed class SessionOpener(
     NodeOptions options, LocalIdentity local, LocalAddresses addresses, SessionTable sessions, ReadOnlyMemory<byte> resetKey, RandomSource random, DropCounters drops)
 {
-    /// <summary>Slabs kept for the next session when one ends: 16 MB.</summary>
-    private const int MaxRetainedSlabs = 256;
+    /// <summary>Slabs kept while traffic comes in waves, 64 MB: more than one session's send buffer and receive window together.</summary>
+    private const int MaxRetainedSlabs = 1_024;
 
     /// <summary>Slabs out with all sessions together, 1 GB: what all peers together can make this node hold.</summary>
     private const int MaxSlabs = 16_384;
@@ -26,6 +26,9 @@ internal sealed class SessionOpener(
 
     /// <summary>Slabs out with sessions: zero when none is left.</summary>
     public int OutstandingSlabs => _pool.Outstanding;
+
+    /// <inheritdoc cref="SlabPool.Trim"/>
+    public void TrimSlabs() => _pool.Trim();
 
     /// <summary>Prepares the initiation toward one device.</summary>
     public bool TryInitiate(in PublicKey device, TrustId peer, string protocol, ConnectionId localId, [NotNullWhen(true)] out HandshakeInitiator? initiator)

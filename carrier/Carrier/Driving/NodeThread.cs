@@ -47,6 +47,8 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     public void LogPathChanged(NodeSession session, in NetworkPath path) => NodeLog.PathChanged(_logger, session.Id, path.IsRelayed);
 
+    public void LogSubscriberFailed(NodeSession session, Exception exception) => NodeLog.SubscriberFailed(_logger, session.Id, exception);
+
     protected override bool DrainEffects(Instant now)
     {
         bool any = false;

@@ -52,6 +52,8 @@ internal sealed class SessionDriver : NetworkWork
 
     public void Post(NetworkWork work) => _thread.Post(work);
 
+    public void LogSubscriberFailed(Exception exception) => _thread.LogSubscriberFailed(Node, exception);
+
     /// <summary>Takes one thing the machine says.</summary>
     public void Handle(Instant now, in SessionEffect effect)
     {

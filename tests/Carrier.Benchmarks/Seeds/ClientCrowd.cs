@@ -18,7 +18,7 @@ internal sealed class ClientCrowd : IDisposable
 
     public ClientCrowd(int count, HomeContact seed)
     {
-        SystemRandomSource random = new();
+        RandomSource random = SystemRandomSource.Shared;
         _clients = [.. Enumerable.Range(0, count).Select(_ => new Client(seed, random))];
     }
 

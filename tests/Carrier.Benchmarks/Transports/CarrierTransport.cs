@@ -11,8 +11,8 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
 {
     private const string Protocol = "bench/1";
 
-    private readonly DeviceKeys _device = DeviceKeys.Generate(new SystemRandomSource());
-    private readonly TransportKey _transportKey = TransportKey.Generate(new SystemRandomSource());
+    private readonly DeviceKeys _device = DeviceKeys.Generate(SystemRandomSource.Shared);
+    private readonly TransportKey _transportKey = TransportKey.Generate(SystemRandomSource.Shared);
     private CarrierNode? _seed;
     private CarrierNode? _node;
 
@@ -77,7 +77,7 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
     private Task<CarrierNode> StartAsync(SeedAddress seed)
     {
         Span<byte> scalar = stackalloc byte[OwnerKey.PrivateBytes];
-        new SystemRandomSource().Fill(scalar);
+        SystemRandomSource.Shared.Fill(scalar);
         scalar[0] = 0; // below the order of the curve
         _ = OwnerKey.TryFromPrivate(scalar, out OwnerKey? owner);
         using (owner)

@@ -1,6 +1,5 @@
 using Carrier.Agent.State;
 using Carrier.Core.Identity;
-using Carrier.Tests.Identity;
 using Carrier.Tests.Storage;
 
 namespace Carrier.Tests.Agent;

@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using Carrier.Agent.Transfer;
 using Carrier.Core.Identity;
-using Carrier.Tests.Identity;
 using Carrier.Tests.Storage;
 
 namespace Carrier.Tests.Agent;
@@ -31,7 +30,7 @@ internal sealed class TransferRig : IDisposable
     public static byte[] RandomBytes(int seed, int length)
     {
         byte[] bytes = new byte[length];
-        new SeededRandom(seed).Fill(bytes);
+        new SeededRandom((ulong)seed).Fill(bytes);
         return bytes;
     }
 

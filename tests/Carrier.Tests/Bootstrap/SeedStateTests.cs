@@ -80,7 +80,7 @@ public sealed partial class SeedStateTests : IDisposable
     [Fact]
     public void Open_while_another_holds_the_folder_is_refused()
     {
-        using var held = SeedState.Open(Folder, new SystemRandomness());
+        using var held = SeedState.Open(Folder, SystemRandomSource.Shared);
 
         Assert.Contains("another seed", Assert.Throws<IOException>(() => _ = OpenOnce()).Message, StringComparison.Ordinal);
     }
@@ -92,7 +92,7 @@ public sealed partial class SeedStateTests : IDisposable
 
     private PublicKey OpenOnce()
     {
-        using var state = SeedState.Open(Folder, new SystemRandomness());
+        using var state = SeedState.Open(Folder, SystemRandomSource.Shared);
         return state.Key.Public;
     }
 }

@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Dht;
 using Carrier.Dht.Records;
 using Carrier.Dht.Routing;
+using Carrier.Dht.Rpc;
 
 namespace Carrier.Tests.Dht;
 
@@ -110,6 +111,82 @@ public sealed class DhtMachineTests
         DhtEffect get = network.Get(network.Nodes[^1], SignedRecord.TargetOf(owner.Delegation.TrustId, default));
         SignedRecord found = Assert.IsType<SignedRecord>(Assert.Single(get.Records));
         Assert.True(found.Expiry > DhtNetwork.Epoch + TimeSpan.FromMinutes(65), "signed anew");
+    }
+
+    [Fact]
+    public void Publish_that_nobody_took_is_put_again_soon_and_not_at_the_next_interval()
+    {
+        DhtNetwork network = new(10);
+        DhtNode server = network.Add(serves: true);
+        DhtNode client = network.Add(serves: false);
+        client.AddSeed(server);
+        network.Run(TimeSpan.FromSeconds(3));
+        int refused = 0;
+        server.Hostile = (self, effect) =>
+        {
+            // An overloaded node: it is silent first, then too busy to verify, then well again.
+            if (effect.Kind == RpcEffectKind.Asked && effect.Question.Method == (int)DhtMethod.Put && ++refused > 2)
+            {
+                _ = self.Rpc.Answer(network.Now, effect.Question, [0xA1, 0x00, (byte)PutOutcome.Busy]);
+                self.Hostile = refused < 4 ? self.Hostile : null;
+            }
+            else if (effect.Kind == RpcEffectKind.Asked && effect.Question.Method != (int)DhtMethod.Put)
+            {
+                byte[] answer = effect.Question.Method == (int)DhtMethod.Get ? [0xA2, 0x00, 0x80, 0x01, 0x50, .. new byte[16]] : [0xA1, 0x00, 0x80]; // no contacts, some write token
+                _ = self.Rpc.Answer(network.Now, effect.Question, answer);
+            }
+        };
+        Owners owner = new(2, 1);
+        Instant start = network.Now;
+        DhtOperation publication = client.Dht.Publish(network.Now, owner.Device, owner.Delegation, default, "here"u8);
+
+        List<int> stored = [];
+        while (stored.LastOrDefault() == 0 && network.Now < start + TimeSpan.FromMinutes(2))
+        {
+            stored.Add(network.Finish(client, publication, DhtEffectKind.Published, patience: TimeSpan.FromMinutes(2)).StoredCount);
+        }
+
+        Assert.Equal([0, 0, 0, 1], stored);
+        Assert.True(network.Now - start < TimeSpan.FromSeconds(60), $"{network.Now - start}");
+        network.Run(TimeSpan.FromMinutes(5));
+        Assert.False(client.Dht.TryEffect(out _), "what is kept waits for the interval");
+    }
+
+    [Fact]
+    public void Publish_by_a_serving_node_alone_is_kept_by_itself_and_found_by_others()
+    {
+        DhtNetwork network = new(11);
+        DhtNode alone = network.Add(serves: true);
+        Owners owner = new(2, 1);
+        DhtOperation publication = alone.Dht.Publish(network.Now, owner.Device, owner.Delegation, default, "here"u8);
+        DhtKey target = SignedRecord.TargetOf(owner.Delegation.TrustId, default);
+
+        Assert.Equal(1, network.Finish(alone, publication, DhtEffectKind.Published).StoredCount);
+        Assert.Single(network.Get(alone, target).Records);
+        DhtNode client = network.Add(serves: false);
+        client.AddSeed(alone);
+        network.Run(TimeSpan.FromSeconds(3));
+        Assert.Single(network.Get(client, target).Records);
+        network.Run(TimeSpan.FromHours(3));
+        Assert.Single(network.Get(client, target).Records);
+    }
+
+    [Fact]
+    public void Put_in_a_large_network_is_kept_here_only_when_the_target_belongs_here()
+    {
+        DhtNetwork network = new(12);
+        network.Grow(80);
+        DhtNode putter = network.Nodes[40];
+        for (int i = 0; i < 20; i++)
+        {
+            var record = ImmutableRecord.Create([(byte)i]);
+            int closer = network.Nodes.Count(node => node.Dht.Table.Centre.DistanceTo(record.Target).CompareTo(putter.Dht.Table.Centre.DistanceTo(record.Target)) < 0);
+            _ = network.Put(putter, record);
+            if (closer is < 15 or > 40)
+            {
+                Assert.Equal(closer < 15, putter.Dht.Store.Contains(record.Target));
+            }
+        }
     }
 
     [Fact]

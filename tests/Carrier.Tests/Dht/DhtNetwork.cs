@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Dht;
@@ -105,9 +104,10 @@ internal sealed class DhtNetwork(ulong seed)
     }
 
     /// <summary>Runs until the operation's last effect.</summary>
-    public DhtEffect Finish(DhtNode node, DhtOperation operation, DhtEffectKind kind = DhtEffectKind.LookupFinished)
+    public DhtEffect Finish(DhtNode node, DhtOperation operation, DhtEffectKind kind = DhtEffectKind.LookupFinished, TimeSpan? patience = null)
     {
-        for (int i = 0; i < 300; i++)
+        Instant end = Now + (patience ?? TimeSpan.FromSeconds(15));
+        while (Now < end)
         {
             Run(TimeSpan.FromMilliseconds(50));
             while (node.Dht.TryEffect(out DhtEffect? effect))
@@ -119,7 +119,7 @@ internal sealed class DhtNetwork(ulong seed)
             }
         }
 
-        throw new InvalidOperationException("The operation did not finish within fifteen seconds.");
+        throw new InvalidOperationException("The operation did not finish in time.");
     }
 
     public DhtEffect Get(DhtNode node, DhtKey target, bool thorough = false)
@@ -199,27 +199,6 @@ internal sealed class DhtNode
         while (Rpc.TryDhtEffect(out RpcEffect effect))
         {
             Hostile(this, effect);
-        }
-    }
-}
-
-/// <summary>SplitMix64 from a seed: the same bytes every run.</summary>
-internal sealed class SeededRandom(ulong seed) : RandomSource
-{
-    private ulong _state = seed;
-
-    public override void Fill(Span<byte> destination)
-    {
-        Span<byte> word = stackalloc byte[sizeof(ulong)];
-        while (!destination.IsEmpty)
-        {
-            ulong z = _state += 0x9E3779B97F4A7C15;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-            BinaryPrimitives.WriteUInt64LittleEndian(word, z ^ (z >> 31));
-            int bytes = Math.Min(word.Length, destination.Length);
-            word[..bytes].CopyTo(destination);
-            destination = destination[bytes..];
         }
     }
 }

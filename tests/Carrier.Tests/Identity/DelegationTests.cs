@@ -57,7 +57,7 @@ public sealed class DelegationTests
     public void Issue_never_passes_the_bound()
     {
         using OwnerKey owner = IdentityVectors.Owner();
-        using var device = DeviceKeys.Generate(new SeededRandom(7));
+        using var device = DeviceKeys.Generate(new HashedRandom(7));
         var longest = Delegation.Issue(
             owner, device, ulong.MaxValue, OwnerStatement.MaxTime, OwnerStatement.MaxTime, (DelegationUses)ulong.MaxValue);
         Assert.InRange(longest.Encoded.Length, 1, Delegation.MaxBytes);
@@ -68,7 +68,7 @@ public sealed class DelegationTests
     public void Issue_a_period_that_ends_before_it_begins_is_refused()
     {
         using OwnerKey owner = IdentityVectors.Owner();
-        using var device = DeviceKeys.Generate(new SeededRandom(7));
+        using var device = DeviceKeys.Generate(new HashedRandom(7));
         Assert.Throws<ArgumentOutOfRangeException>(() => Delegation.Issue(owner, device, 1, Until, From, DelegationUses.All));
         Assert.Throws<ArgumentOutOfRangeException>(() => Delegation.Issue(owner, device, 1, new(-1), From, DelegationUses.All));
         Assert.Throws<ArgumentOutOfRangeException>(
@@ -134,7 +134,7 @@ public sealed class DelegationTests
     private static Delegation Issue(DelegationUses uses = DelegationUses.All)
     {
         using OwnerKey owner = IdentityVectors.Owner();
-        using var device = DeviceKeys.Generate(new SeededRandom(7));
+        using var device = DeviceKeys.Generate(new HashedRandom(7));
         return Delegation.Issue(owner, device, serial: 3, From, Until, uses);
     }
 

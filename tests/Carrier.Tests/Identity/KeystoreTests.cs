@@ -189,10 +189,10 @@ public sealed class KeystoreTests
     private static KeystoreContents Everything()
     {
         OwnerKey owner = IdentityVectors.Owner();
-        var device = DeviceKeys.Generate(new SeededRandom(7));
+        var device = DeviceKeys.Generate(new HashedRandom(7));
         return new KeystoreContents
         {
-            Mnemonic = Mnemonic.Generate(new SeededRandom(8), wordCount: 24),
+            Mnemonic = Mnemonic.Generate(new HashedRandom(8), wordCount: 24),
             Owner = owner,
             Device = device,
             Delegation = Delegation.Issue(owner, device, 3, new UnixTime(1_800_000_000), new UnixTime(1_900_000_000), DelegationUses.All),

@@ -41,6 +41,39 @@ public sealed class CarrierNodeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task PathChanged_subscriber_that_throws_harms_neither_the_process_nor_the_others()
+    {
+        (CarrierNode listener, CarrierNode dialler) = await _network.StartPairAsync();
+        using IDisposable listening = listener.Listen("test/echo/1", CarrierStreamTests.EchoAsync);
+        await using CarrierSession session = await dialler.ConnectAsync(listener.TrustId, "test/echo/1").WaitAsync(SmallNetwork.Patience);
+        TaskCompletionSource<PathStatus> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        session.PathChanged += (_, _) => throw new InvalidOperationException("thrown by a subscriber");
+        session.PathChanged += (_, path) => told.TrySetResult(path);
+
+        session.OnPathChanged(session.Path);
+
+        Assert.Equal(session.Path.Kind, (await told.Task.WaitAsync(SmallNetwork.Patience)).Kind);
+        Stream stream = (await session.OpenStreamAsync()).AsStream();
+        await stream.WriteAsync("still here"u8.ToArray());
+        await stream.ReadExactlyAsync(new byte[10]).AsTask().WaitAsync(SmallNetwork.Patience);
+    }
+
+    [Fact]
+    public async Task ConnectAsync_reaches_the_only_serving_node_by_its_TrustID_and_it_reaches_others()
+    {
+        await using SmallNetwork alone = await SmallNetwork.StartAsync(seedHasOwner: true);
+        CarrierNode dialler = await alone.StartNodeAsync();
+        using IDisposable atSeed = alone.Seed.Listen("test/echo/1", CarrierStreamTests.EchoAsync);
+        using IDisposable atDialler = dialler.Listen("test/echo/1", CarrierStreamTests.EchoAsync);
+
+        await using CarrierSession session = await dialler.ConnectAsync(alone.Seed.TrustId, "test/echo/1").WaitAsync(SmallNetwork.Patience);
+        Assert.Equal(alone.Seed.TrustId, session.Peer);
+        await dialler.WaitUntilReadyAsync().WaitAsync(SmallNetwork.Patience);
+        await using CarrierSession back = await alone.Seed.ConnectAsync(dialler.TrustId, "test/echo/1").WaitAsync(SmallNetwork.Patience);
+        Assert.Equal(dialler.TrustId, back.Peer);
+    }
+
+    [Fact]
     public async Task ConnectAsync_right_after_the_start_waits_for_the_network()
     {
         CarrierNode listener = await _network.StartNodeAsync();

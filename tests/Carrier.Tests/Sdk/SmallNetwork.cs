@@ -18,13 +18,13 @@ internal sealed class SmallNetwork : IAsyncDisposable
 
     public CarrierNode Seed => _seed!;
 
-    public static async Task<SmallNetwork> StartAsync()
+    public static async Task<SmallNetwork> StartAsync(bool seedHasOwner = false)
     {
         SmallNetwork network = new();
-        TransportKey key = network.Keep(TransportKey.Generate(new SystemRandomSource()));
+        TransportKey key = network.Keep(TransportKey.Generate(SystemRandomSource.Shared));
         network._seed = network.Add(await CarrierNode.StartAsync(new CarrierNodeOptions
         {
-            Identity = new NodeIdentity(key),
+            Identity = seedHasOwner ? network.NewIdentity(key) : new NodeIdentity(key),
             Listen = new IPEndPoint(IPAddress.Loopback, 0),
             Serve = true,
             LoggerFactory = new TestLog(),
@@ -33,9 +33,9 @@ internal sealed class SmallNetwork : IAsyncDisposable
     }
 
     /// <summary>A device of a new owner.</summary>
-    public NodeIdentity NewIdentity()
+    public NodeIdentity NewIdentity(TransportKey? transportKey = null)
     {
-        SystemRandomSource random = new();
+        RandomSource random = SystemRandomSource.Shared;
         Span<byte> scalar = stackalloc byte[OwnerKey.PrivateBytes];
         random.Fill(scalar);
         scalar[0] = 1;
@@ -44,7 +44,7 @@ internal sealed class SmallNetwork : IAsyncDisposable
         DeviceKeys device = Keep(DeviceKeys.Generate(random));
         UnixTime now = new(DateTimeOffset.UtcNow.ToUnixTimeSeconds());
         var delegation = Delegation.Issue(owner, device, 1, now - TimeSpan.FromHours(1), now + TimeSpan.FromDays(1), DelegationUses.All);
-        return new NodeIdentity(device, delegation);
+        return new NodeIdentity(device, delegation, transportKey);
     }
 
     /// <summary>A started device that knows the seed, not yet ready.</summary>

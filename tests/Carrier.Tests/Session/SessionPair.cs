@@ -6,28 +6,6 @@ using Carrier.Core.Session.Streams;
 
 namespace Carrier.Tests.Session;
 
-/// <summary>A generator that repeats from its seed (SplitMix64).</summary>
-internal sealed class SeededRandom(ulong seed) : RandomSource
-{
-    private ulong _state = seed;
-
-    public override void Fill(Span<byte> destination)
-    {
-        for (int i = 0; i < destination.Length; i++)
-        {
-            destination[i] = (byte)Next();
-        }
-    }
-
-    private ulong Next()
-    {
-        ulong z = _state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
-}
-
 /// <summary>What the virtual wire does to datagrams.</summary>
 internal sealed record Wire
 {

@@ -4,8 +4,8 @@ using Carrier.Core;
 
 namespace Carrier.Tests.Identity;
 
-/// <summary>Bytes that are the same in every run: SHA-256 of a seed and a counter.</summary>
-internal sealed class SeededRandom(int seed) : RandomSource
+/// <summary>Bytes that golden vectors are made of and any language can make again: SHA-256 of a seed and a counter.</summary>
+internal sealed class HashedRandom(int seed) : RandomSource
 {
     private int _block;
 
