@@ -43,6 +43,7 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
     private const int BlockSockets = 32;
 
     private const int BlockAttempts = 2;
+    private const int WideAttempts = 2;
 
     /// <summary>Sockets when both ports are reckoned: <see cref="MirrorLead"/> either side of the one aimed at.</summary>
     private const int MirrorSockets = 64;
@@ -68,5 +69,5 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
     private static PunchPlan Calling(in NatDescription caller) =>
         caller.IsSequential ? new(PunchRole.Call, SequentialSockets, SequentialProbes, SequentialAttempts)
         : caller.RangePorts is > 0 and < NatDescription.SmallRangePorts ? new(PunchRole.Call, BlockSockets, caller.RangePorts, BlockAttempts, IsHeavy: true)
-        : new(PunchRole.Call, MaxSockets, MaxProbes, 1, IsHeavy: true);
+        : new(PunchRole.Call, MaxSockets, MaxProbes, WideAttempts, IsHeavy: true);
 }

@@ -188,6 +188,12 @@ public sealed partial class NodeMachine
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
+        if (_addresses.TakeMappingChanged())
+        {
+            _directory.RecordChanged(now);
+            _puncher?.BeginAgain(now);
+        }
+
         // A serving node is there for others at once; another one is part of the network when others can find it.
         if (!_isReady && (_options.Serve || _directory.IsPublished))
         {
@@ -213,6 +219,10 @@ public sealed partial class NodeMachine
         {
             case SessionEffectKind.Confirmed when !signal.Session.IsRemoved:
                 _puncher?.Begin(now, signal.Session);
+                break;
+            case SessionEffectKind.Silent when !signal.Session.IsRemoved:
+                _homes?.CheckNow(now);
+                _dialer?.Reconnect(now, signal.Session);
                 break;
             case SessionEffectKind.PunchCalled when !signal.Session.IsRemoved:
                 _puncher?.OnCalled(now, signal.Session);

@@ -89,6 +89,11 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
+        if (tally.HasStreamData)
+        {
+            parts.Timers.OnStreamData(now);
+        }
+
         parts.Acks.OnPacket(now, number, tally.AckEliciting);
         if (newest && tally.NonProbing && from is not null)
         {
@@ -319,6 +324,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 
         public bool NonProbing { get; private set; }
 
+        public bool HasStreamData { get; private set; }
+
         public FrameType Last { get; private set; }
 
         public void Note(FrameType type)
@@ -326,6 +333,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             Last = type;
             AckEliciting |= FrameRules.IsAckEliciting(type);
             NonProbing |= !FrameRules.IsProbing(type);
+            HasStreamData |= type is >= FrameType.Stream and <= FrameType.StreamLast;
         }
     }
 }

@@ -95,7 +95,7 @@ public sealed class SessionMachine : IDisposable
             }
 
             Instant deadline = Instant.Min(_parts.Timers.IdleAt, _parts.Timers.KeepAliveAt);
-            deadline = Instant.Min(deadline, _parts.Loss.NextDeadline);
+            deadline = Instant.Min(deadline, Instant.Min(_parts.Timers.PauseAt, _parts.Loss.NextDeadline));
             deadline = Instant.Min(deadline, _parts.Acks.DueAt);
             deadline = Instant.Min(deadline, _parts.Paths.NextDeadline);
             deadline = Instant.Min(deadline, _parts.Keys.PreviousExpiresAt);
@@ -155,6 +155,12 @@ public sealed class SessionMachine : IDisposable
         if (now >= _parts.Timers.KeepAliveAt)
         {
             _parts.Timers.OnKeepAlive(now);
+            _parts.Pending |= SessionPending.Ping;
+        }
+
+        if (now >= _parts.Timers.PauseAt)
+        {
+            _parts.Timers.OnPause();
             _parts.Pending |= SessionPending.Ping;
         }
 

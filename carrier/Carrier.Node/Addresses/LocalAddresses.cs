@@ -13,6 +13,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private Endpoint[] _hosts = [];
     private int _listBytes;
     private bool _changed;
+    private bool _dependedOnPeer;
 
     public LocalReach Reach { get; private set; }
 
@@ -22,7 +23,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     public ReadOnlySpan<byte> Encoded => _list.AsSpan(0, _listBytes);
 
     /// <summary>What is known of the NAT before us.</summary>
-    public NatDescription Nat => _reflexive.Describe();
+    public NatDescription Nat { get; private set; }
 
     /// <summary>The same as handshakes carry it; valid until the next call.</summary>
     public ReadOnlySpan<byte> EncodedNat
@@ -51,6 +52,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
+        Nat = _reflexive.Describe();
         Rebuild();
     }
 
@@ -62,7 +64,11 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     }
 
     /// <summary>An authentic packet came from where we had not sent: what is before us lets anybody in.</summary>
-    public void HeardUnasked() => _reflexive.HeardUnasked();
+    public void HeardUnasked()
+    {
+        _reflexive.HeardUnasked();
+        Follow();
+    }
 
     public void HandleTimeout(Instant now)
     {
@@ -78,8 +84,17 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         return changed;
     }
 
+    /// <summary>Whether the NAT was found to map by peer, or no longer to, since last asked.</summary>
+    public bool TakeMappingChanged()
+    {
+        bool changed = Nat.DependsOnPeer != _dependedOnPeer;
+        _dependedOnPeer = Nat.DependsOnPeer;
+        return changed;
+    }
+
     private void Follow()
     {
+        Nat = _reflexive.Describe();
         bool any = false;
         while (_reflexive.TryEffect(out _))
         {

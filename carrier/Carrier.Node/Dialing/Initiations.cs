@@ -36,6 +36,9 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
 
+    /// <summary>Notes a channel that a home gave us.</summary>
+    public void Remember(in NetworkPath channel) => _channels.Add(channel);
+
     public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
     {
         DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now));

@@ -35,7 +35,7 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
     public static TimeSpan HeadStart => TimeSpan.FromMilliseconds(150);
 
     /// <summary>How long sockets stay open for a peer that probes a wide range, or waits for its turn to.</summary>
-    public static TimeSpan HeavyTime => TimeSpan.FromSeconds(10);
+    public static TimeSpan HeavyTime => TimeSpan.FromSeconds(5);
 
     /// <summary>The same for ports that are among the first probes.</summary>
     public static TimeSpan LightTime => TimeSpan.FromSeconds(1);
@@ -65,6 +65,18 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
         {
             punch.Stage = PunchStage.Due;
             Wake(punch, plan.Role == PunchRole.Call && plan.IsHeavy ? now + HeadStart : now);
+        }
+    }
+
+    /// <summary>Our NAT was found to be another than thought: what was planned by that is planned anew.</summary>
+    public void BeginAgain(Instant now)
+    {
+        foreach (NodeSession session in sessions.All)
+        {
+            if (session.Machine.Path.IsRelayed && !_punches.ContainsKey(session))
+            {
+                Begin(now, session);
+            }
         }
     }
 
@@ -183,7 +195,7 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
                     SendFromSockets(now, punch, isOpening: false);
                 }
 
-                Wake(punch, now + (LookInterval * Math.Max(1, punch.Openings)));
+                Wake(punch, now + (LookInterval * (punch.Plan.Role == PunchRole.Mirror ? Math.Max(1, punch.Openings) : 1)));
                 break;
             default:
                 break;
@@ -317,8 +329,19 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
         }
     }
 
+    // A wide range may be missed once in three thousand times: the same mappings are called once more before they close.
     private void Rest(Instant now, Punch punch)
     {
+        if (punch.Plan is { Role: PunchRole.Call, IsHeavy: true } && punch.Round < punch.Plan.Attempts)
+        {
+            punch.Round++;
+            punch.EndsAt = now + HeavyTime;
+            SendFromSockets(now, punch, isOpening: true);
+            Call(now, punch);
+            Wake(punch, now + LookInterval);
+            return;
+        }
+
         _leases.Release(punch.Sockets);
         PassTurn(now, punch);
         bool again = punch.Round < punch.Plan.Attempts && punch.SocketsOpened < PunchPlan.MaxSockets;

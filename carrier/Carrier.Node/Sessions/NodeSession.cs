@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
 using Carrier.Nat;
+using Carrier.Node.Peers;
 
 namespace Carrier.Node.Sessions;
 
@@ -32,6 +33,12 @@ public sealed class NodeSession : Deadlined
 
     /// <summary>What the peer told of the NAT before it.</summary>
     public NatDescription RemoteNat { get; internal set; }
+
+    /// <summary>The device dialled, with its homes; null where the peer dialled us.</summary>
+    internal PeerDevice? Device { get; set; }
+
+    /// <summary>When homes may be asked again to lead a silent session to its peer.</summary>
+    internal Instant ReconnectAt { get; set; }
 
     /// <summary>Whether the peer told of its NAT in the handshake: it then understands a call to punch.</summary>
     internal bool TellsNat { get; set; }

@@ -7,9 +7,9 @@ public sealed class PunchPlanTests
 {
     private static readonly NatDescription Cone = new(NatMapping.EndpointIndependent);
     private static readonly NatDescription Open = Cone with { Filtering = NatFiltering.EndpointIndependent };
-    private static readonly NatDescription Random = new(NatMapping.AddressDependent, Allocation: PortAllocation.Random, LowestPort: 1024, HighestPort: 65_535);
-    private static readonly NatDescription Block = Random with { LowestPort = 4096, HighestPort = 4351 };
-    private static readonly NatDescription Sequential = Random with { Allocation = PortAllocation.Sequential, Step = 2, LastPort = 65_500 };
+    private static readonly NatDescription Wide = new(NatMapping.AddressDependent, Allocation: PortAllocation.Random, LowestPort: 1024, HighestPort: 65_535);
+    private static readonly NatDescription Block = Wide with { LowestPort = 4096, HighestPort = 4351 };
+    private static readonly NatDescription Sequential = Wide with { Allocation = PortAllocation.Sequential, Step = 2, LastPort = 65_500 };
 
     public static TheoryData<NatDescription, NatDescription, PunchRole, PunchRole> Table => new()
     {
@@ -17,12 +17,12 @@ public sealed class PunchPlanTests
         { default, Open, PunchRole.Simultaneous, PunchRole.Simultaneous },
         { Sequential, Cone, PunchRole.Call, PunchRole.Probe },
         { Block, Cone, PunchRole.Call, PunchRole.Probe },
-        { Random, Cone, PunchRole.Call, PunchRole.Probe },
-        { Random, default, PunchRole.Call, PunchRole.Probe },
-        { Random, Open, PunchRole.Simultaneous, PunchRole.Simultaneous },
+        { Wide, Cone, PunchRole.Call, PunchRole.Probe },
+        { Wide, default, PunchRole.Call, PunchRole.Probe },
+        { Wide, Open, PunchRole.Simultaneous, PunchRole.Simultaneous },
         { Sequential, Sequential, PunchRole.Mirror, PunchRole.Mirror },
-        { Sequential, Random, PunchRole.Relay, PunchRole.Relay },
-        { Random, Random, PunchRole.Relay, PunchRole.Relay },
+        { Sequential, Wide, PunchRole.Relay, PunchRole.Relay },
+        { Wide, Wide, PunchRole.Relay, PunchRole.Relay },
     };
 
     [Theory]
@@ -38,8 +38,40 @@ public sealed class PunchPlanTests
     [Fact]
     public void For_a_wide_range_meets_with_more_than_99_in_100()
     {
-        double free = 1 - ((double)PunchPlan.For(Random, Cone).Sockets / Random.RangePorts);
-        Assert.True(1 - Math.Pow(free, PunchPlan.For(Cone, Random).Probes) > 0.999);
+        double free = 1 - ((double)PunchPlan.For(Wide, Cone).Sockets / Wide.RangePorts);
+        Assert.True(1 - Math.Pow(free, PunchPlan.For(Cone, Wide).Probes) > 0.999);
+    }
+
+    [Fact]
+    public void TryTake_of_a_wide_range_meets_mappings_as_often_as_reckoned()
+    {
+        const int Attempts = 2_000;
+        int met = 0;
+        double probes = 0;
+        for (int seed = 1; seed <= Attempts; seed++)
+        {
+            Random draws = new(seed);
+            HashSet<int> mappings = [];
+            while (mappings.Count < PunchPlan.MaxSockets)
+            {
+                _ = mappings.Add(draws.Next(1024, 65_536));
+            }
+
+            PortProbes walk = new(Instant.Zero, Wide, new SeededRandom((ulong)seed));
+            int taken = 0;
+            bool hit = false;
+            while (!hit && walk.TryTake(Addresses.At(100), out ushort port))
+            {
+                taken++;
+                hit = mappings.Contains(port);
+            }
+
+            met += hit ? 1 : 0;
+            probes += taken;
+        }
+
+        Assert.InRange(met, Attempts * 0.998, Attempts);
+        Assert.InRange(probes / Attempts, 200, 300); // 252 reckoned
     }
 
     [Fact]
@@ -82,7 +114,7 @@ public sealed class PunchPlanTests
     [Fact]
     public void TryTake_of_a_wide_range_ends_after_the_allowed_number()
     {
-        PortProbes probes = new(Instant.Zero, Random, new SeededRandom());
+        PortProbes probes = new(Instant.Zero, Wide, new SeededRandom());
         HashSet<ushort> seen = [];
         while (probes.TryTake(Addresses.At(100), out ushort port))
         {

@@ -28,8 +28,8 @@ public class PunchScenarios(ITestOutputHelper output)
         { Nat.Sequential, Nat.Sequential, 1.5 },
         { Nat.Cone, Nat.Block, 2 },
         { Nat.Block, Nat.Cone, 2 },
-        { Nat.Cone, Nat.Random, 5 },
-        { Nat.Random, Nat.Cone, 5 },
+        { Nat.Cone, Nat.Random, 12 },
+        { Nat.Random, Nat.Cone, 12 },
     };
 
     [Theory]

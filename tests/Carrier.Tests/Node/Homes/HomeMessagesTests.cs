@@ -21,7 +21,7 @@ public sealed class HomeMessagesTests
         AssertGolden("register-question", new RegisterQuestion { Delegation = delegation, Time = new(1790000000), Signature = signature }.Encode(_buffer));
         AssertGolden("register-answer", new RegisterAnswer(
             RegisterStatus.Done, TimeSpan.FromMinutes(5), Addresses.Of("203.0.113.7:61000"), new(1790000001)).Encode(_buffer));
-        AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), Initiation = initiation }.Encode(_buffer));
+        AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), First = initiation }.Encode(_buffer));
         AssertGolden("connect-answer", new ConnectAnswer(ConnectStatus.Connected, 0x0123456789ABCDEF, TimeSpan.FromSeconds(60)).Encode(_buffer));
         AssertGolden("device-record", Record().Encode(_buffer));
         AssertGolden("device-record-nat", (Record() with { Nat = NatDescriptionTests.Golden }).Encode(_buffer));
