@@ -33,7 +33,6 @@ public sealed class ReflexiveAddresses
     private readonly ReflexiveBallot _ipv6 = new(AddressFamily.InterNetworkV6);
     private readonly List<Endpoint> _hosts = [];
     private readonly PortHistory _ports = new();
-    private bool _heardUnasked;
 
     public ReflexiveAddresses(DropCounters drops) => _drops = drops;
 
@@ -58,12 +57,9 @@ public sealed class ReflexiveAddresses
         NatMapping mapping = Mapping(AddressFamily.InterNetwork);
         NatTraits traits = _hosts.Exists(host => host.IsIPv4 && host.IPv4Address >> 22 == SharedAddressSpace) ? NatTraits.CarrierGrade : NatTraits.None;
         traits |= _hosts.Exists(host => !host.IsIPv4 && host.Scope == AddressScope.Global) ? NatTraits.HasIPv6 : NatTraits.None;
-        NatDescription known = new(mapping, _heardUnasked ? NatFiltering.EndpointIndependent : NatFiltering.Unknown, Traits: traits);
+        NatDescription known = new(mapping, Traits: traits);
         return known.DependsOnPeer ? _ports.Describe(known) : known;
     }
-
-    /// <summary>Somebody's authentic packet reached us although we had sent nothing there: nothing filters.</summary>
-    public void HeardUnasked() => _heardUnasked = true;
 
     /// <summary>Tells which endpoints our sockets are bound to, wildcards resolved. At most <see cref="MaxHostEndpoints"/> are kept.</summary>
     public void SetHostEndpoints(ReadOnlySpan<Endpoint> hosts)
@@ -102,7 +98,6 @@ public sealed class ReflexiveAddresses
         _ipv4.Clear();
         _ipv6.Clear();
         _ports.Clear();
-        _heardUnasked = false;
     }
 
     /// <summary>Takes the next change to tell of; at most one a family waits, the latest.</summary>

@@ -49,6 +49,10 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     public SimulatedNode AddDeviceBehind(VirtualNat nat, OwnerKey? owner = null) =>
         AddDevice(Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4))), _link), owner);
 
+    /// <summary>A port-restricted NAT that an unsolicited packet makes send to its sender from another port.</summary>
+    public VirtualNat NewShiftingNat() => new(
+        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { ShiftsPorts = true };
+
     /// <summary>A NAT with another port for every destination.</summary>
     public VirtualNat NewSymmetricNat(NatPorts ports) => new(
         NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Ports = ports };

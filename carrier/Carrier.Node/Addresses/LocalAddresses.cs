@@ -63,13 +63,6 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         Follow();
     }
 
-    /// <summary>An authentic packet came from where we had not sent: what is before us lets anybody in.</summary>
-    public void HeardUnasked()
-    {
-        _reflexive.HeardUnasked();
-        Follow();
-    }
-
     public void HandleTimeout(Instant now)
     {
         _reflexive.HandleTimeout(now);

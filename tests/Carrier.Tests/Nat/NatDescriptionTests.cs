@@ -87,7 +87,6 @@ public sealed class NatDescriptionTests
     public void Describe_after_the_network_changed_knows_nothing()
     {
         ReflexiveAddresses addresses = Fed(61_000, 9_000, 33_000);
-        addresses.HeardUnasked();
         addresses.Reset();
         Assert.Equal(default, addresses.Describe());
     }
@@ -98,8 +97,6 @@ public sealed class NatDescriptionTests
         ReflexiveAddresses addresses = new(new DropCounters());
         addresses.SetHostEndpoints([Addresses.Of("100.72.1.2:4000"), Addresses.Of("[2001:db8::7]:4000")]);
         Assert.Equal(NatTraits.CarrierGrade | NatTraits.HasIPv6, addresses.Describe().Traits);
-        addresses.HeardUnasked();
-        Assert.Equal(NatFiltering.EndpointIndependent, addresses.Describe().Filtering);
     }
 
     private static NatDescription Observed(params int[] ports) => Fed(ports).Describe();

@@ -15,6 +15,7 @@ public class PunchScenarios(ITestOutputHelper output)
     public enum Nat
     {
         Cone,
+        Shifting,
         Sequential,
         Block,
         Random,
@@ -23,6 +24,10 @@ public class PunchScenarios(ITestOutputHelper output)
     public static TheoryData<Nat, Nat, double> DirectPairs => new()
     {
         { Nat.Cone, Nat.Cone, 0.5 },
+        { Nat.Cone, Nat.Shifting, 0.5 },
+        { Nat.Shifting, Nat.Cone, 0.5 },
+        { Nat.Shifting, Nat.Shifting, 0.5 },
+        { Nat.Random, Nat.Shifting, 12 },
         { Nat.Cone, Nat.Sequential, 0.5 },
         { Nat.Sequential, Nat.Cone, 0.5 },
         { Nat.Sequential, Nat.Sequential, 1.5 },
@@ -110,6 +115,7 @@ public class PunchScenarios(ITestOutputHelper output)
     private static VirtualNat NewNat(SimulatedWorld world, Nat nat) => nat switch
     {
         Nat.Cone => world.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent),
+        Nat.Shifting => world.NewShiftingNat(),
         Nat.Sequential => world.NewSymmetricNat(NatPorts.Sequential),
         Nat.Block => world.NewSymmetricNat(NatPorts.Block),
         _ => world.NewSymmetricNat(NatPorts.Random),
