@@ -2,24 +2,11 @@ using Carrier.Core;
 
 namespace Carrier.Nat;
 
-/// <summary>What two NATs allow, and so what to try.</summary>
-public enum PunchStrategy
-{
-    /// <summary>Both send to the other's known endpoint at once (Ford, Srisuresh, Kegel 2005 §3.2).</summary>
-    Simultaneous,
-
-    /// <summary>One side's port depends on the peer: it must be predicted, or met by many sockets.</summary>
-    PredictOnePort,
-
-    /// <summary>Neither port can be told beforehand: the relay stays, unless another candidate answers.</summary>
-    RelayOnly,
-}
-
 /// <summary>When to send the probes of one punching round: at 0, 30, 60, 120, … ms, each sent to every candidate.</summary>
 /// <remarks>
 /// Both sides start when the handshake passes through the relay, hence half a round trip apart; the early probes are dense so that some
 /// cross, the later ones thin so that a lost round costs little. The session ends a round early by dropping the schedule once a path
-/// is validated. Every strategy probes the known candidates; the others will add ports of their own to it.
+/// is validated. Ports that have to be reckoned are <see cref="PunchPlan"/>'s.
 /// </remarks>
 public struct PunchSchedule
 {
@@ -29,15 +16,9 @@ public struct PunchSchedule
     private readonly Instant _start;
     private int _sent;
 
-    public PunchSchedule(Instant start, NatMapping local, NatMapping remote)
-    {
-        _start = start;
-        Strategy = StrategyFor(local, remote);
-    }
+    public PunchSchedule(Instant start) => _start = start;
 
     public static TimeSpan FirstGap => TimeSpan.FromMilliseconds(30);
-
-    public PunchStrategy Strategy { get; }
 
     /// <summary>When the next probes are due, or <see cref="Instant.Never"/> once all were taken.</summary>
     public readonly Instant NextProbe => _sent switch
@@ -45,13 +26,6 @@ public struct PunchSchedule
         0 => _start,
         < MaxProbes => _start + (FirstGap * (1 << (_sent - 1))),
         _ => Instant.Never,
-    };
-
-    public static PunchStrategy StrategyFor(NatMapping local, NatMapping remote) => (DependsOnPeer(local), DependsOnPeer(remote)) switch
-    {
-        (false, false) => PunchStrategy.Simultaneous,
-        (true, true) => PunchStrategy.RelayOnly,
-        _ => PunchStrategy.PredictOnePort,
     };
 
     /// <summary>Takes one probe time if it has come; several that were slept through count as one.</summary>
@@ -70,6 +44,4 @@ public struct PunchSchedule
 
         return true;
     }
-
-    private static bool DependsOnPeer(NatMapping mapping) => mapping is NatMapping.AddressDependent or NatMapping.AddressAndPortDependent;
 }

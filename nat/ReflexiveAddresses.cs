@@ -25,10 +25,14 @@ public sealed class ReflexiveAddresses
     /// <summary>Votes needed before ports that differ are called the NAT's doing rather than a liar's.</summary>
     public const int VotesForDependence = 3;
 
+    /// <summary>100.64.0.0/10 (RFC 6598).</summary>
+    private const uint SharedAddressSpace = 0x6440_0000 >> 22;
+
     private readonly DropCounters _drops;
     private readonly ReflexiveBallot _ipv4 = new(AddressFamily.InterNetwork);
     private readonly ReflexiveBallot _ipv6 = new(AddressFamily.InterNetworkV6);
     private readonly List<Endpoint> _hosts = [];
+    private readonly PortHistory _ports = new();
 
     public ReflexiveAddresses(DropCounters drops) => _drops = drops;
 
@@ -45,6 +49,16 @@ public sealed class ReflexiveAddresses
     {
         ReflexiveBallot ballot = BallotOf(family);
         return !ballot.Best.IsNone && _hosts.Contains(ballot.Best) ? NatMapping.None : ballot.Mapping;
+    }
+
+    /// <summary>All that is known of the NAT before us, for peers that want to meet us.</summary>
+    public NatDescription Describe()
+    {
+        NatMapping mapping = Mapping(AddressFamily.InterNetwork);
+        NatTraits traits = _hosts.Exists(host => host.IsIPv4 && host.IPv4Address >> 22 == SharedAddressSpace) ? NatTraits.CarrierGrade : NatTraits.None;
+        traits |= _hosts.Exists(host => !host.IsIPv4 && host.Scope == AddressScope.Global) ? NatTraits.HasIPv6 : NatTraits.None;
+        NatDescription known = new(mapping, Traits: traits);
+        return known.DependsOnPeer ? _ports.Describe(known) : known;
     }
 
     /// <summary>Tells which endpoints our sockets are bound to, wildcards resolved. At most <see cref="MaxHostEndpoints"/> are kept.</summary>
@@ -65,6 +79,10 @@ public sealed class ReflexiveAddresses
         }
 
         BallotOf(observed.Family).Cast(now, reporter.SourceUnit, observed);
+        if (observed.IsIPv4 && observed.Scope == AddressScope.Global)
+        {
+            _ports.Add(observed.Port);
+        }
     }
 
     /// <summary>Forgets votes that nobody repeated.</summary>
@@ -79,6 +97,7 @@ public sealed class ReflexiveAddresses
     {
         _ipv4.Clear();
         _ipv6.Clear();
+        _ports.Clear();
     }
 
     /// <summary>Takes the next change to tell of; at most one a family waits, the latest.</summary>

@@ -6,8 +6,13 @@ namespace Carrier.Nat;
 /// <summary>The votes of one address family and who is winning.</summary>
 internal sealed class ReflexiveBallot(AddressFamily family)
 {
+    /// <summary>One liar alone moves nothing.</summary>
+    private const int VotesForMove = 2;
+
     private readonly List<Vote> _votes = [];
     private Endpoint _told;
+    private Endpoint _movedTo;
+    private int _moves;
 
     public Endpoint Best { get; private set; }
 
@@ -18,6 +23,12 @@ internal sealed class ReflexiveBallot(AddressFamily family)
     public void Cast(Instant now, Endpoint reporterUnit, Endpoint observed)
     {
         int known = _votes.FindIndex(vote => vote.ReporterUnit == reporterUnit);
+        if (known >= 0)
+        {
+            Follow(_votes[known].Observed, observed);
+            known = _votes.FindIndex(vote => vote.ReporterUnit == reporterUnit);
+        }
+
         if (known >= 0)
         {
             _votes.RemoveAt(known);
@@ -52,6 +63,22 @@ internal sealed class ReflexiveBallot(AddressFamily family)
         bool changed = _told != Best;
         _told = Best;
         return changed;
+    }
+
+    // Two who had confirmed an endpoint see the same other one now: the mapping changed under the votes of all who have not been asked since.
+    private void Follow(Endpoint before, Endpoint observed)
+    {
+        if (before != Best || observed == Best)
+        {
+            return;
+        }
+
+        _moves = observed == _movedTo ? _moves + 1 : 1;
+        _movedTo = observed;
+        if (_moves >= VotesForMove)
+        {
+            _ = _votes.RemoveAll(vote => vote.Observed == Best);
+        }
     }
 
     private void Count()

@@ -31,6 +31,9 @@ public enum NodeEffectKind
 
     /// <summary>Our addresses or homes changed.</summary>
     AddressesChanged,
+
+    /// <summary>Nothing more is sent from or awaited at the local socket <see cref="NodeEffect.Socket"/>: close it.</summary>
+    CloseSocket,
 }
 
 /// <summary>Something the shell must tell the application. Which members mean something, the kind says.</summary>
@@ -39,6 +42,8 @@ public readonly record struct NodeEffect(NodeEffectKind Kind)
     public ulong Operation { get; init; }
 
     public NodeSession? Session { get; init; }
+
+    public ushort Socket { get; init; }
 
     public SessionEffect InSession { get; init; }
 

@@ -62,6 +62,23 @@ public sealed partial class NodeMachine
         }
     }
 
+    // A socket of its own serves to meet one peer: sessions, and STUN to learn its port.
+    private void HandleDatagramAt(Instant now, in NetworkPath path, Span<byte> datagram)
+    {
+        if (datagram.IsEmpty || path.Remote.Port == 0)
+        {
+            Drops.Count(DropReason.Malformed);
+        }
+        else if ((PacketKind)datagram[0] is PacketKind.SessionPhase0 or PacketKind.SessionPhase1)
+        {
+            _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
+        }
+        else if (datagram[0] > LastStunByte || _puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true)
+        {
+            Drops.Count(DropReason.UnknownKind);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
@@ -144,6 +161,11 @@ public sealed partial class NodeMachine
     private void Settle(Instant now)
     {
         _sessions.Settle(now);
+        while (_sessions.TryTakeSignal(out SessionSignal signal))
+        {
+            Settle(now, signal);
+        }
+
         while (_rpc.TryEffect(out RpcEffect effect))
         {
             Settle(now, effect);
@@ -170,6 +192,12 @@ public sealed partial class NodeMachine
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
+        if (_addresses.TakeMappingChanged())
+        {
+            _directory.RecordChanged(now);
+            _puncher?.BeginAgain(now);
+        }
+
         // A serving node is there for others at once; another one is part of the network when others can find it.
         if (!_isReady && (_options.Serve || _directory.IsPublished))
         {
@@ -186,6 +214,25 @@ public sealed partial class NodeMachine
         {
             session.Machine.Advertise(candidates);
             _sessions.Touch(now, session);
+        }
+    }
+
+    private void Settle(Instant now, in SessionSignal signal)
+    {
+        switch (signal.Kind)
+        {
+            case SessionEffectKind.Confirmed when !signal.Session.IsRemoved:
+                _puncher?.Begin(now, signal.Session);
+                break;
+            case SessionEffectKind.Silent when !signal.Session.IsRemoved:
+                _homes?.CheckNow(now);
+                _dialer?.Reconnect(now, signal.Session);
+                break;
+            case SessionEffectKind.PunchCalled when !signal.Session.IsRemoved:
+                _puncher?.OnCalled(now, signal.Session);
+                break;
+            default:
+                break;
         }
     }
 

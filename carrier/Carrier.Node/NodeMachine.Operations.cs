@@ -67,6 +67,7 @@ public sealed partial class NodeMachine
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
         _addresses.SetHosts(hosts);
+        _homes?.CheckNow(now);
         Settle(now);
     }
 
@@ -135,6 +136,7 @@ public sealed partial class NodeMachine
             IsServing = _dht.IsServing,
             Candidates = _addresses.Candidates,
             Mapping = _addresses.Mapping,
+            Nat = _addresses.Nat,
             Homes = homes[..homeCount],
             TableNodes = _dht.Table.Count,
             StoredRecords = _dht.Store.Count,

@@ -11,6 +11,7 @@ using Carrier.Node.Dialing;
 using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
 using Carrier.Node.Peers;
+using Carrier.Node.Punching;
 using Carrier.Node.Serving;
 using Carrier.Node.Sessions;
 using Carrier.Node.Transport;
@@ -43,6 +44,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly SessionOpener? _opener;
     private readonly Dialer? _dialer;
     private readonly Acceptor? _acceptor;
+    private readonly Puncher? _puncher;
     private readonly PeerDirectory _directory;
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
@@ -82,6 +84,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
                 local.Delegation.Encoded.Span, (message, signature) => local.Device.Sign(HomeSignature.Context, message, signature), clock, random, Drops);
         }
 
+        _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, _outbox, random, Drops);
         _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
         _calls = new NodeCalls(_rpc, _homes, _dialer);
         Begin(now, transportKey.Public);
@@ -98,7 +101,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         get
         {
             Instant next = Instant.Min(_dht.NextDeadline, Instant.Min(_sessions.NextDeadline, _addresses.NextDeadline));
-            next = Instant.Min(next, _directory.NextDeadline);
+            next = Instant.Min(next, Instant.Min(_directory.NextDeadline, _puncher?.NextDeadline ?? Instant.Never));
             next = Instant.Min(next, Instant.Min(_homes?.NextDeadline ?? Instant.Never, _services?.NextDeadline ?? Instant.Never));
             return Instant.Min(next, Instant.Min(_dialer?.NextDeadline ?? Instant.Never, _acceptor?.NextDeadline ?? Instant.Never));
         }
@@ -116,6 +119,17 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         Settle(now);
     }
 
+    public void HandleAt(Instant now, ushort socket, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    {
+        NetworkPath path = new(remote, Socket: socket);
+        for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
+        {
+            HandleDatagramAt(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)));
+        }
+
+        Settle(now);
+    }
+
     public void HandleTimeout(Instant now)
     {
         _dht.HandleTimeout(now);
@@ -125,6 +139,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _dialer?.HandleTimeout(now);
         _acceptor?.HandleTimeout(now);
         _sessions.HandleTimeout(now);
+        _puncher?.HandleTimeout(now);
         _directory.HandleTimeout(now);
         Settle(now);
     }
@@ -152,6 +167,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
 
         return _effects.TryDequeue(out effect)
             || (_dialer?.TryEffect(out effect) ?? false)
+            || (_puncher?.TryEffect(out effect) ?? false)
             || (_acceptor?.TryEffect(out effect) ?? false)
             || _directory.TryEffect(out effect);
     }

@@ -18,6 +18,9 @@ public sealed record NodeReport
 
     public required NatMapping Mapping { get; init; }
 
+    /// <summary>What is known of the NAT before this device.</summary>
+    public required NatDescription Nat { get; init; }
+
     public required IReadOnlyList<HomeContact> Homes { get; init; }
 
     /// <summary>Entries of the routing table.</summary>

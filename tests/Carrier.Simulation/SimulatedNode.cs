@@ -122,6 +122,9 @@ public sealed class SimulatedNode : IDisposable
                 case NodeEffectKind.Incoming:
                     Incoming.Add(effect.Session!);
                     break;
+                case NodeEffectKind.CloseSocket:
+                    Host.CloseSocket(effect.Socket);
+                    break;
                 case NodeEffectKind.HandshakeRefused:
                     Refusals.Add(effect.Refusal);
                     break;

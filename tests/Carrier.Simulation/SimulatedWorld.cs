@@ -45,6 +45,18 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         return AddDevice(Network.AddPrivateHost(nat, inside, _link), owner);
     }
 
+    /// <summary>Adds a device behind a NAT that was made for it.</summary>
+    public SimulatedNode AddDeviceBehind(VirtualNat nat, OwnerKey? owner = null) =>
+        AddDevice(Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4))), _link), owner);
+
+    /// <summary>A port-restricted NAT that an unsolicited packet makes send to its sender from another port.</summary>
+    public VirtualNat NewShiftingNat() => new(
+        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { ShiftsPorts = true };
+
+    /// <summary>A NAT with another port for every destination.</summary>
+    public VirtualNat NewSymmetricNat(NatPorts ports) => new(
+        NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Ports = ports };
+
     /// <summary>Makes a NAT at an address of its own, for a device to move to.</summary>
     public VirtualNat NewNat(NatBehaviour mapping, NatBehaviour filtering, TimeSpan? mappingTimeout = null) =>
         new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork(), mappingTimeout);

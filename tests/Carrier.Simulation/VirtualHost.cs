@@ -8,7 +8,11 @@ public sealed class VirtualHost
     /// <summary>More batches in one turn than any machine has reason for: a machine that never stops sending is a bug to report, not to simulate.</summary>
     private const int MaxTransmitsPerTurn = 10_000;
 
+    /// <summary>Above every port hosts are given. A simulated run opens fewer sockets than there are ports above it.</summary>
+    private const int FirstExtraPort = 45_000;
+
     private readonly VirtualNetwork _network;
+    private readonly Dictionary<ushort, Endpoint> _sockets = [];
     private long _wakeVersion;
     private Instant _wakeAt = Instant.Never;
 
@@ -30,6 +34,9 @@ public sealed class VirtualHost
     /// <summary>The machine on this host; null while the host is down. Replace it to restart the host.</summary>
     public IDatagramMachine? Machine { get; private set; }
 
+    /// <summary>Sockets open beside the first.</summary>
+    public int ExtraSockets => _sockets.Count;
+
     public long BytesSent { get; private set; }
 
     public long BytesReceived { get; private set; }
@@ -49,6 +56,10 @@ public sealed class VirtualHost
         Machine = null;
         _wakeVersion++;
         _wakeAt = Instant.Never;
+        foreach (ushort socket in _sockets.Keys.ToArray())
+        {
+            CloseSocket(socket);
+        }
     }
 
     /// <summary>Sends what the machine wants sent and re-arms its timer. Call after touching the machine from a scenario.</summary>
@@ -70,7 +81,7 @@ public sealed class VirtualHost
             {
                 int bytes = Math.Min(transmit.SegmentBytes, transmit.Bytes - offset);
                 BytesSent += bytes;
-                _network.Send(this, transmit.Path.Remote, _network.TransmitBuffer.AsSpan(offset, bytes));
+                _network.Send(this, EndpointOf(transmit.Path.Socket), transmit.Path.Remote, _network.TransmitBuffer.AsSpan(offset, bytes), transmit.IsOpening);
             }
         }
 
@@ -78,12 +89,29 @@ public sealed class VirtualHost
         Rearm();
     }
 
-    internal void Receive(Endpoint source, byte[] datagram, int bytes)
+    /// <summary>Closes a socket the machine has no more use for.</summary>
+    public void CloseSocket(ushort socket)
+    {
+        if (_sockets.Remove(socket, out Endpoint inside))
+        {
+            _network.Bind(this, inside, isOpen: false);
+        }
+    }
+
+    internal void Receive(Endpoint inside, Endpoint source, byte[] datagram, int bytes)
     {
         if (Machine is not null)
         {
             BytesReceived += bytes;
-            Machine.Handle(_network.Now, source, datagram.AsSpan(0, bytes), bytes);
+            if (inside.Port == Address.Port)
+            {
+                Machine.Handle(_network.Now, source, datagram.AsSpan(0, bytes), bytes);
+            }
+            else
+            {
+                Machine.HandleAt(_network.Now, (ushort)(inside.Port - FirstExtraPort), source, datagram.AsSpan(0, bytes), bytes);
+            }
+
             Pump();
         }
     }
@@ -96,6 +124,24 @@ public sealed class VirtualHost
             Machine.HandleTimeout(_network.Now);
             Pump();
         }
+    }
+
+    // The socket comes to be with the first datagram sent from it.
+    private Endpoint EndpointOf(ushort socket)
+    {
+        if (socket == 0)
+        {
+            return Address;
+        }
+
+        if (!_sockets.TryGetValue(socket, out Endpoint inside))
+        {
+            inside = Address.WithPort((ushort)(FirstExtraPort + socket));
+            _sockets.Add(socket, inside);
+            _network.Bind(this, inside, isOpen: true);
+        }
+
+        return inside;
     }
 
     private void Rearm()

@@ -102,11 +102,29 @@ public sealed class VirtualNetwork(ulong seed)
         Enqueue(Now + delay, new Event { Source = source, Destination = destination, Datagram = copy, Bytes = datagram.Length });
     }
 
+    /// <summary>A host opened another socket, or closed one.</summary>
+    internal void Bind(VirtualHost host, Endpoint inside, bool isOpen)
+    {
+        if (host.Nat is null)
+        {
+            _ = isOpen ? _publicHosts.TryAdd(inside, host) : _publicHosts.Remove(inside);
+        }
+        else
+        {
+            _ = isOpen ? _privateHosts.TryAdd((host.Nat, inside), host) : _privateHosts.Remove((host.Nat, inside));
+        }
+    }
+
     internal void ScheduleWake(VirtualHost host, Instant when, long version) => Enqueue(when, new Event { Host = host, Version = version });
 
-    internal void Send(VirtualHost from, Endpoint destination, ReadOnlySpan<byte> datagram)
+    /// <param name="from">Who sends.</param>
+    /// <param name="inside">The socket's own endpoint.</param>
+    /// <param name="destination">Where to.</param>
+    /// <param name="datagram">What.</param>
+    /// <param name="isOpening">It opens the sender's NAT and goes no farther: its TTL is over.</param>
+    internal void Send(VirtualHost from, Endpoint inside, Endpoint destination, ReadOnlySpan<byte> datagram, bool isOpening)
     {
-        Trace(1, from.Address, destination, datagram.Length);
+        Trace(1, inside, destination, datagram.Length);
         TraceContent(datagram);
         LinkProfile link = from.Link;
         bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes;
@@ -116,7 +134,7 @@ public sealed class VirtualNetwork(ulong seed)
             return;
         }
 
-        Endpoint source = from.Address;
+        Endpoint source = inside;
         bool sameLan = from.Nat is not null && _privateHosts.ContainsKey((from.Nat, destination));
         if (from.Nat is not null && !sameLan)
         {
@@ -125,7 +143,16 @@ public sealed class VirtualNetwork(ulong seed)
                 return; // private addresses are not routed and this NAT does not hairpin
             }
 
-            source = from.Nat.Outbound(Now, from.Address, destination);
+            source = from.Nat.Outbound(Now, inside, destination);
+            if (source.IsNone)
+            {
+                return; // the NAT has no port left
+            }
+        }
+
+        if (isOpening && !sameLan)
+        {
+            return;
         }
 
         for (int i = 0; i < copies; i++)
@@ -160,7 +187,7 @@ public sealed class VirtualNetwork(ulong seed)
         {
             Trace(2, next.Source, next.Host.Address, next.Bytes);
             DatagramsDelivered++;
-            next.Host.Receive(next.Source, next.Datagram!, next.Bytes);
+            next.Host.Receive(next.Inside, next.Source, next.Datagram!, next.Bytes);
             ArrayPool<byte>.Shared.Return(next.Datagram!);
         }
         else
@@ -172,7 +199,8 @@ public sealed class VirtualNetwork(ulong seed)
     // The far end's access link: routed here, then delayed and perhaps lost once more.
     private void Arrive(Event next)
     {
-        VirtualHost? host = Route(next, out Endpoint _);
+        VirtualHost? host = Route(next, out Endpoint inside);
+        next.Inside = inside;
         bool lost = host is null || Random.NextFraction() < host.Link.Loss || next.Bytes > host.Link.MaxDatagramBytes;
         if (lost)
         {
@@ -258,6 +286,9 @@ public sealed class VirtualNetwork(ulong seed)
         public Endpoint Source { get; init; }
 
         public Endpoint Destination { get; init; }
+
+        /// <summary>The socket of the receiving host it arrives at.</summary>
+        public Endpoint Inside { get; set; }
 
         public byte[]? Datagram { get; init; }
 

@@ -22,6 +22,9 @@ public static class CipherSuites
     /// <summary>The shortest tag of any suite.</summary>
     public const int MinTagBytes = 16;
 
+    /// <summary>The longest tag of a suite.</summary>
+    public const int MaxTagBytes = 32;
+
     // Order is preference, measured: AEGIS-128L is three times as fast as AES-256-GCM, which is four times as fast as ChaCha20-Poly1305.
     private static readonly CipherSuite[] Preferred = FindSupported();
 
@@ -29,7 +32,7 @@ public static class CipherSuites
     public static ReadOnlySpan<CipherSuite> Supported => Preferred;
 
     /// <summary>What sealing adds to a packet.</summary>
-    public static int TagBytes(CipherSuite suite) => suite == CipherSuite.Aegis128L ? 32 : MinTagBytes;
+    public static int TagBytes(CipherSuite suite) => suite == CipherSuite.Aegis128L ? MaxTagBytes : MinTagBytes;
 
     public static bool IsSupported(CipherSuite suite) => Supported.Contains(suite);
 

@@ -16,6 +16,7 @@ namespace Carrier.Core.Handshake;
 /// 6  bytes     cipher suites, one byte each: the initiator's in its order, the responder's one choice
 /// 7  bytes     candidates, opaque here
 /// 8  bytes     application id                       (optional, initiation only)
+/// 9  bytes     NAT description, opaque here         (optional)
 /// </code>
 /// </remarks>
 public readonly ref struct HandshakePayload
@@ -30,6 +31,9 @@ public readonly ref struct HandshakePayload
 
     public const int MaxApplicationIdBytes = 32;
     public const int ResetTokenBytes = 16;
+
+    /// <summary>Room for three times what is said today.</summary>
+    public const int MaxNatBytes = 32;
 
     private const int ConnectionIdBytes = sizeof(ulong);
 
@@ -53,11 +57,14 @@ public readonly ref struct HandshakePayload
     /// <summary>Empty when the session is of no application.</summary>
     public ReadOnlySpan<byte> ApplicationId { get; init; }
 
+    /// <summary>What the sender knows of the NAT before it; empty when nothing.</summary>
+    public ReadOnlySpan<byte> Nat { get; init; }
+
     /// <summary>Writes the map; false when it does not fit.</summary>
     public bool TryWrite(Span<byte> destination, out int written)
     {
         CborWriter writer = new(destination);
-        writer.WriteMap(6 + (Protocol is null ? 0 : 1) + (ApplicationId.IsEmpty ? 0 : 1));
+        writer.WriteMap(6 + (Protocol is null ? 0 : 1) + (ApplicationId.IsEmpty ? 0 : 1) + (Nat.IsEmpty ? 0 : 1));
         writer.WriteUInt(1);
         writer.WriteBytes(Delegation);
         if (Protocol is not null)
@@ -82,6 +89,12 @@ public readonly ref struct HandshakePayload
         {
             writer.WriteUInt(8);
             writer.WriteBytes(ApplicationId);
+        }
+
+        if (!Nat.IsEmpty)
+        {
+            writer.WriteUInt(9);
+            writer.WriteBytes(Nat);
         }
 
         written = writer.Encoded.Length;
@@ -123,6 +136,7 @@ public readonly ref struct HandshakePayload
         private ReadOnlySpan<byte> _suites;
         private ReadOnlySpan<byte> _candidates;
         private ReadOnlySpan<byte> _applicationId;
+        private ReadOnlySpan<byte> _nat;
         private string? _protocol;
         private int _seen;
 
@@ -130,7 +144,7 @@ public readonly ref struct HandshakePayload
 
         public bool TryReadField(int key, scoped ref CborReader reader)
         {
-            _seen |= key < 9 ? 1 << key : 0;
+            _seen |= key < 10 ? 1 << key : 0;
             return key switch
             {
                 1 => TryReadAtMost(ref reader, MaxDelegationBytes, out _delegation),
@@ -141,6 +155,7 @@ public readonly ref struct HandshakePayload
                 6 => TryReadAtMost(ref reader, MaxCipherSuites, out _suites) && !_suites.IsEmpty,
                 7 => TryReadAtMost(ref reader, MaxCandidatesBytes, out _candidates),
                 8 => TryReadAtMost(ref reader, MaxApplicationIdBytes, out _applicationId) && !_applicationId.IsEmpty,
+                9 => TryReadAtMost(ref reader, MaxNatBytes, out _nat) && !_nat.IsEmpty,
                 _ => reader.TrySkip(),
             };
         }
@@ -155,6 +170,7 @@ public readonly ref struct HandshakePayload
             CipherSuites = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, CipherSuite>(_suites),
             Candidates = _candidates,
             ApplicationId = _applicationId,
+            Nat = _nat,
         };
 
         private static bool TryReadExactly(scoped ref CborReader reader, int bytes, out ReadOnlySpan<byte> value) =>

@@ -11,6 +11,12 @@ public interface IDatagramMachine
     /// The bytes may be decrypted in place and are the driver's again when the call returns. All of them were marked <paramref name="ecn"/>.</summary>
     void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable);
 
+    /// <summary>As <see cref="Handle"/>, for what came to another socket than the first: one that this machine opened by sending from it
+    /// (<see cref="NetworkPath.Socket"/>). A machine that never does hears nothing here.</summary>
+    void HandleAt(Instant now, ushort socket, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    {
+    }
+
     void HandleTimeout(Instant now);
 
     /// <summary>Fills <paramref name="buffer"/> with the next datagrams to send; false when there is nothing to send now.</summary>

@@ -5,4 +5,5 @@ namespace Carrier.Core;
 /// <param name="Bytes">All bytes written, at most the buffer's length.</param>
 /// <param name="SegmentBytes">The size of every datagram but the last, which may be shorter. Equal to <paramref name="Bytes"/> for one datagram.</param>
 /// <param name="Ecn">How all of them are to be marked; a driver that cannot need not.</param>
-public readonly record struct Transmit(NetworkPath Path, int Bytes, int SegmentBytes, EcnCodepoint Ecn = EcnCodepoint.NotCapable);
+/// <param name="IsOpening">It shall open the NATs near us and go no farther: it leaves with a low TTL, so that nothing beyond sees it before its time.</param>
+public readonly record struct Transmit(NetworkPath Path, int Bytes, int SegmentBytes, EcnCodepoint Ecn = EcnCodepoint.NotCapable, bool IsOpening = false);

@@ -25,6 +25,14 @@ internal sealed class EffectQueue(SessionParts parts)
         {
             effect = new(SessionEffectKind.AddressObserved, Path: new NetworkPath(parts.Observed));
         }
+        else if (TryNotice(SessionNotices.PunchCalled))
+        {
+            effect = new(SessionEffectKind.PunchCalled);
+        }
+        else if (TryNotice(SessionNotices.Silent))
+        {
+            effect = new(SessionEffectKind.Silent);
+        }
         else if (parts.Streams.StreamsAvailable)
         {
             parts.Streams.StreamsAvailable = false;

@@ -82,6 +82,12 @@ internal sealed class FrameScheduler(SessionParts parts)
             record.Add(FrameType.Candidates);
         }
 
+        if ((parts.Pending & SessionPending.PunchCall) != 0 && writer.TryWritePunchCall(parts.PunchCall))
+        {
+            parts.Pending &= ~SessionPending.PunchCall;
+            record.Add(FrameType.PunchCall);
+        }
+
         PathState path = parts.Paths.Active;
         if ((parts.Pending & SessionPending.ObservedAddress) != 0
             && (path.Path.IsRelayed || writer.TryWriteObservedAddress(path.Path.Remote)))

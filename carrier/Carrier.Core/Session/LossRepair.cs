@@ -47,6 +47,11 @@ internal sealed class LossRepair(SessionParts parts)
             parts.Ecn.OnProbeTimeout();
         }
 
+        if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.SilentAfterProbeTimeouts)
+        {
+            parts.Notices |= SessionNotices.Silent;
+        }
+
         if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.DeadAfterProbeTimeouts)
         {
             if (parts.Paths.Active.Mtu.CurrentBytes > Paths.MtuSearch.BaseBytes)
@@ -130,6 +135,9 @@ internal sealed class LossRepair(SessionParts parts)
                 break;
             case FrameType.ObservedAddress:
                 parts.Pending |= SessionPending.ObservedAddress;
+                break;
+            case FrameType.PunchCall:
+                parts.Pending |= SessionPending.PunchCall;
                 break;
             default:
                 if (parts.Streams.TryGet(frame.StreamId, out StreamState stream))

@@ -68,6 +68,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
         {
+            from.HeardAt = now;
             from.ReceivedBytes += frames.Length + parts.OverheadBytes;
         }
 
@@ -89,6 +90,11 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         {
             parts.Drops.Count(DropReason.Full);
             return;
+        }
+
+        if (tally.HasStreamData)
+        {
+            parts.Timers.OnStreamData(now);
         }
 
         parts.Acks.OnPacket(now, number, tally.AckEliciting, ecn);
@@ -162,6 +168,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
                 return reader.TryReadNewConnectionId(out NewConnectionIdFrame issued) ? parts.Ids.OnNew(issued) : CloseCode.FrameEncoding;
             case FrameType.RetireConnectionId:
                 return reader.TryReadNumber(out ulong sequence) ? parts.Ids.OnRetire(sequence, destination) : CloseCode.FrameEncoding;
+            case FrameType.PunchCall:
+                return OnPunchCall(ref reader);
             case FrameType.Candidates or FrameType.ObservedAddress:
                 return OnEndpoints(now, type, ref reader);
             default:
@@ -290,6 +298,18 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         return CloseCode.NoError;
     }
 
+    private CloseCode OnPunchCall(ref FrameReader reader)
+    {
+        if (!reader.TryReadPunchCall(out ReadOnlySpan<byte> call))
+        {
+            return CloseCode.FrameEncoding;
+        }
+
+        parts.PeerPunchCall = call.ToArray(); // the latest counts
+        parts.Notices |= SessionNotices.PunchCalled;
+        return CloseCode.NoError;
+    }
+
     private CloseCode OnClose(Instant now, FrameType type, ref FrameReader reader)
     {
         if (!reader.TryReadClose(type, out CloseFrame frame))
@@ -312,6 +332,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 
         public bool NonProbing { get; private set; }
 
+        public bool HasStreamData { get; private set; }
+
         public FrameType Last { get; private set; }
 
         public void Note(FrameType type)
@@ -319,6 +341,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             Last = type;
             AckEliciting |= FrameRules.IsAckEliciting(type);
             NonProbing |= !FrameRules.IsProbing(type);
+            HasStreamData |= type is >= FrameType.Stream and <= FrameType.StreamLast;
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Carrier.Core.Crypto;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 
@@ -16,6 +17,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
     /// <summary>What one segmented send may carry: the largest UDP payload, less than 64 KiB by the headers.</summary>
     private const int MaxBatchBytes = 65_000;
+
+    /// <summary>A stray challenge without its relay header, under the suite with the longest tag.</summary>
+    public const int MaxStrayChallengeBytes = SessionPacket.HeaderBytes + CipherSuites.MaxTagBytes + ProbeFrameBytes;
 
     private int _untilSkip = -1;
 
@@ -47,6 +51,23 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return TrySendProbe(now, buffer, out transmit) || TrySendBatch(now, buffer, out transmit);
     }
 
+    /// <summary>Writes a PATH_CHALLENGE for a path that is none of the session's, relay header included; one that reaches the peer makes it one.</summary>
+    public bool TryWriteStrayChallenge(Instant now, in NetworkPath path, Span<byte> buffer, out int bytes)
+    {
+        bytes = 0;
+        bool maySend = parts.Close.State == SessionState.Open || (parts.Close.State == SessionState.Unconfirmed && parts.Role == SessionRole.Initiator);
+        if (!maySend || !parts.Loss.HasRoom || parts.Keys.IsExhausted || buffer.Length < path.HeaderBytes + MaxStrayChallengeBytes)
+        {
+            return false;
+        }
+
+        FrameWriter writer = Open(now, buffer, path, parts.OverheadBytes + ProbeFrameBytes);
+        _ = writer.TryWritePathToken(FrameType.PathChallenge, parts.Random.NextUInt64() | 1);
+        PacketRecord record = new(parts.Loss);
+        bytes = Seal(now, buffer, path, pathId: 0, writer.Length, ref record);
+        return true;
+    }
+
     private bool TrySendProbe(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         while (parts.Paths.TryNextProbing(now, out PathState path))
@@ -74,7 +95,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 continue;
             }
 
-            FrameWriter writer = Open(now, buffer, path, limit);
+            FrameWriter writer = Open(now, buffer, path.Path, limit);
             if (response is { } answer)
             {
                 _ = writer.TryWritePathToken(FrameType.PathResponse, answer);
@@ -87,7 +108,8 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
 
             writer.PadTo(mtuBytes - parts.OverheadBytes);
             PacketRecord record = new(parts.Loss);
-            int bytes = Seal(now, buffer, path, writer.Length, ref record);
+            int bytes = Seal(now, buffer, path.Path, path.Id, writer.Length, ref record);
+            path.SentBytes += bytes - path.Path.HeaderBytes;
             transmit = new(path.Path, bytes, bytes);
             return true;
         }
@@ -114,7 +136,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         {
             bool eliciting = MaySendEliciting(now, path, written);
             Span<byte> packet = buffer.Slice(written, segment);
-            FrameWriter writer = Open(now, packet, path, packetBytes);
+            FrameWriter writer = Open(now, packet, path.Path, packetBytes);
             PacketRecord record = new(parts.Loss);
             frames.Fill(now, ref writer, ref record, eliciting);
             if (writer.Length == 0)
@@ -137,7 +159,8 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 writer.PadTo(SessionPacket.MinResettableBytes - parts.OverheadBytes);
             }
 
-            int bytes = Seal(now, packet, path, writer.Length, ref record, marks);
+            int bytes = Seal(now, packet, path.Path, path.Id, writer.Length, ref record, marks);
+            path.SentBytes += bytes - path.Path.HeaderBytes;
             written += bytes;
             packets++;
             pacedBytes += record.IsAckEliciting ? bytes : 0; // acknowledgements alone are not (RFC 9002 §7.7)
@@ -187,20 +210,20 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     {
         PathState path = parts.Paths.Active;
         parts.Close.ClosePending = false;
-        FrameWriter writer = Open(now, buffer, path, MtuSearch.BaseBytes);
+        FrameWriter writer = Open(now, buffer, path.Path, MtuSearch.BaseBytes);
         _ = writer.TryWriteClose(parts.Close.Frame());
         PacketRecord record = new(parts.Loss);
-        int bytes = Seal(now, buffer, path, writer.Length, ref record);
+        int bytes = Seal(now, buffer, path.Path, path.Id, writer.Length, ref record);
         transmit = new(path.Path, bytes, bytes);
         return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
+    private FrameWriter Open(Instant now, Span<byte> buffer, in NetworkPath path, int packetBytes)
     {
         SkipNumberIfDue(now);
-        path.Path.WriteHeader(buffer);
-        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - parts.OverheadBytes));
+        path.WriteHeader(buffer);
+        return new FrameWriter(buffer.Slice(path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - parts.OverheadBytes));
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
@@ -220,9 +243,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record, bool marked = false)
+    private int Seal(Instant now, Span<byte> buffer, in NetworkPath path, byte pathId, int frameBytes, ref PacketRecord record, bool marked = false)
     {
-        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);
+        Span<byte> packet = buffer.Slice(path.HeaderBytes, frameBytes + parts.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
         parts.Keys.UpdateIfDue(number);
         SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);
@@ -233,10 +256,9 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             parts.Timers.OnElicitingSent(now);
         }
 
-        record.Sent(now, packet.Length, path.Id, marked);
-        path.SentBytes += packet.Length;
+        record.Sent(now, packet.Length, pathId, marked);
         parts.Counts.PacketsSent++;
         parts.Counts.BytesSent += packet.Length;
-        return path.Path.HeaderBytes + packet.Length;
+        return path.HeaderBytes + packet.Length;
     }
 }

@@ -34,6 +34,12 @@ public enum SessionEffectKind
     /// <summary>The peer sees us at <see cref="SessionEffect.Path"/>'s endpoint: our reflexive address, by its word.</summary>
     AddressObserved,
 
+    /// <summary>The peer calls us to meet it behind its NAT: <see cref="SessionMachine.PeerPunchCall"/>.</summary>
+    PunchCalled,
+
+    /// <summary>The path in use swallows what is sent: whoever knows another way to the peer should try it.</summary>
+    Silent,
+
     /// <summary>Packets to <see cref="SessionEffect.Id"/> are this session's: enter it in the demultiplexing table.</summary>
     ConnectionIdIssued,
 

@@ -96,7 +96,7 @@ public sealed class SessionMachine : IDisposable
             }
 
             Instant deadline = Instant.Min(_parts.Timers.IdleAt, _parts.Timers.KeepAliveAt);
-            deadline = Instant.Min(deadline, _parts.Loss.NextDeadline);
+            deadline = Instant.Min(deadline, Instant.Min(_parts.Timers.PauseAt, _parts.Loss.NextDeadline));
             deadline = Instant.Min(deadline, _parts.Acks.DueAt);
             deadline = Instant.Min(deadline, _parts.Paths.NextDeadline);
             deadline = Instant.Min(deadline, _parts.Keys.PreviousExpiresAt);
@@ -158,6 +158,12 @@ public sealed class SessionMachine : IDisposable
         if (now >= _parts.Timers.KeepAliveAt)
         {
             _parts.Timers.OnKeepAlive(now);
+            _parts.Pending |= SessionPending.Ping;
+        }
+
+        if (now >= _parts.Timers.PauseAt)
+        {
+            _parts.Timers.OnPause();
             _parts.Pending |= SessionPending.Ping;
         }
 
@@ -273,6 +279,30 @@ public sealed class SessionMachine : IDisposable
         {
             _parts.Paths.AddConsented(now, path);
         }
+    }
+
+    /// <summary>Room that <see cref="TryWriteProbe"/> needs.</summary>
+    public const int MaxProbeBytes = PacketSender.MaxStrayChallengeBytes + NetworkPath.RelayHeaderBytes;
+
+    /// <summary>Writes a packet for a way to the peer that is not one of the session's paths and does not become one by being sent to: one of many ports
+    /// that may be the peer's. Where it arrives, both ends take up the path it came over. The caller sends it.</summary>
+    public bool TryWriteProbe(Instant now, in NetworkPath path, Span<byte> buffer, out int bytes) =>
+        _sender.TryWriteStrayChallenge(now, path, buffer, out bytes);
+
+    /// <summary>Whether one of the session's paths leaves from this local socket.</summary>
+    public bool UsesSocket(ushort socket) => _parts.Paths.UsesSocket(socket);
+
+    /// <summary>Whether a path that needs no relay is known to work.</summary>
+    public bool HasDirectPath => _parts.Paths.HasDirect;
+
+    /// <summary>The peer's latest call to meet it behind its NAT.</summary>
+    public ReadOnlySpan<byte> PeerPunchCall => _parts.PeerPunchCall;
+
+    /// <summary>Calls the peer to meet us behind our NAT; the latest call counts. At most <see cref="FrameReader.MaxPunchCallBytes"/>.</summary>
+    public void CallPunch(ReadOnlySpan<byte> call)
+    {
+        _parts.PunchCall = call.ToArray();
+        _parts.Pending |= SessionPending.PunchCall;
     }
 
     /// <summary>Tells the peer where it may reach us; the latest list counts, its first <see cref="FrameReader.MaxCandidates"/> at most.</summary>

@@ -85,6 +85,12 @@ internal sealed class SessionParts
     /// <summary>Where the peer last saw us.</summary>
     public Endpoint Observed { get; set; }
 
+    /// <summary>Our latest call to meet behind NATs.</summary>
+    public byte[] PunchCall { get; set; } = [];
+
+    /// <summary>The peer's latest.</summary>
+    public byte[] PeerPunchCall { get; set; } = [];
+
     /// <summary>Our own candidates, as last advertised.</summary>
     public List<Endpoint> Candidates { get; } = [];
 
@@ -139,6 +145,7 @@ internal enum SessionPending
     Ping = 1,
     Candidates = 2,
     ObservedAddress = 4,
+    PunchCall = 8,
 }
 
 /// <summary>What the owner of a session has not been told yet.</summary>
@@ -151,4 +158,6 @@ internal enum SessionNotices
     AddressObserved = 4,
     DatagramReceived = 8,
     Closed = 16,
+    PunchCalled = 32,
+    Silent = 64,
 }

@@ -36,6 +36,10 @@ internal sealed class SessionTimers
 
     public Instant KeepAliveAt { get; private set; } = Instant.Never;
 
+    /// <summary>When a stream that flowed toward us has paused so long that the path may be gone: who only receives has nothing unacknowledged to
+    /// notice it by, so the peer is asked once.</summary>
+    public Instant PauseAt { get; private set; } = Instant.Never;
+
     public TimeSpan ThreeProbeTimeouts => 3 * _parts.Loss.Rtt.ProbeTimeout;
 
     public void OnHeard(Instant now)
@@ -44,6 +48,11 @@ internal sealed class SessionTimers
         _sentSinceHeard = false;
         KeepAliveAt = _parts.Options.KeepAlive ? now + _keepAliveDelay : Instant.Never;
     }
+
+    public void OnStreamData(Instant now) => PauseAt = now + ThreeProbeTimeouts;
+
+    /// <summary>The peer is being asked: not again before more of a stream came.</summary>
+    public void OnPause() => PauseAt = Instant.Never;
 
     public void OnElicitingSent(Instant now)
     {

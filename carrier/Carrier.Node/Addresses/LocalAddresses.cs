@@ -9,10 +9,12 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 {
     private readonly ReflexiveAddresses _reflexive = new(drops);
     private readonly byte[] _list = new byte[Candidate.MaxListBytes];
+    private readonly byte[] _nat = new byte[NatDescription.Bytes];
     private Endpoint[] _hosts = [];
     private Endpoint _mapped;
     private int _listBytes;
     private bool _changed;
+    private bool _dependedOnPeer;
 
     public LocalReach Reach { get; private set; }
 
@@ -20,6 +22,19 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 
     /// <summary>The candidate list as handshakes and records carry it.</summary>
     public ReadOnlySpan<byte> Encoded => _list.AsSpan(0, _listBytes);
+
+    /// <summary>What is known of the NAT before us.</summary>
+    public NatDescription Nat { get; private set; }
+
+    /// <summary>The same as handshakes carry it; valid until the next call.</summary>
+    public ReadOnlySpan<byte> EncodedNat
+    {
+        get
+        {
+            Nat.Write(_nat);
+            return _nat;
+        }
+    }
 
     public NatMapping Mapping => _reflexive.Mapping(AddressFamily.InterNetwork);
 
@@ -30,9 +45,15 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     /// <summary>Tells the addresses of the interfaces with the socket's port.</summary>
     public void SetHosts(ReadOnlySpan<Endpoint> hosts)
     {
+        if (_hosts.Length > 0 && !hosts.SequenceEqual(_hosts))
+        {
+            _reflexive.Reset(); // another network, another NAT
+        }
+
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
+        Nat = _reflexive.Describe();
         Rebuild();
     }
 
@@ -64,8 +85,17 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         return changed;
     }
 
+    /// <summary>Whether the NAT was found to map by peer, or no longer to, since last asked.</summary>
+    public bool TakeMappingChanged()
+    {
+        bool changed = Nat.DependsOnPeer != _dependedOnPeer;
+        _dependedOnPeer = Nat.DependsOnPeer;
+        return changed;
+    }
+
     private void Follow()
     {
+        Nat = _reflexive.Describe();
         bool any = false;
         while (_reflexive.TryEffect(out _))
         {

@@ -47,6 +47,8 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Homes asked that have not said yet.</summary>
     public int HomesPending { get; set; }
 
+    public Instant BegunAt { get; init; }
+
     public Instant NextHomeAt { get; set; } = Instant.Never;
 
     public Instant NextRelayAt { get; set; } = Instant.Never;

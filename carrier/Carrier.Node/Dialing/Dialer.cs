@@ -24,6 +24,7 @@ internal sealed class Dialer(
     /// <summary>Dials under way; one more is refused, since each may send to many addresses.</summary>
     public const int MaxDials = 4096;
 
+    private readonly Reconnections _reconnections = new();
     private readonly Initiations _initiations = new(addresses, outbox, random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();
@@ -151,6 +152,23 @@ internal sealed class Dialer(
     /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Connected"/> or <see cref="NotConnected"/>.</summary>
     public bool TryConnectRequest(out ConnectRequest request) => _initiations.TryConnectRequest(out request);
 
+    /// <summary>The path of a session swallows what is sent: the peer's homes are asked for another.</summary>
+    public void Reconnect(Instant now, NodeSession session) => _reconnections.OnSilent(now, session);
+
+    /// <summary>As <see cref="TryConnectRequest"/>, for a live session; the owner reports by <see cref="Reconnected"/>, or not at all.</summary>
+    public bool TryReconnectRequest(out ReconnectRequest request) => _reconnections.TryRequest(out request);
+
+    public void Reconnected(Instant now, ReconnectRequest request, ConnectAnswer answer)
+    {
+        if (answer.Status == ConnectStatus.Connected && !request.Session.IsRemoved)
+        {
+            NetworkPath channel = new(request.Home.Endpoint, answer.Channel);
+            _initiations.Remember(channel);
+            request.Session.Machine.AddCandidatePath(now, channel);
+            sessions.Touch(now, request.Session);
+        }
+    }
+
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
 
     private void Try(Instant now, in WallClock clock, Dial dial, PeerDevice device)
@@ -212,6 +230,7 @@ internal sealed class Dialer(
             }
         }
 
+        session.Device = attempt.Device;
         _initiations.Answered(path);
         known.Learn(attempt.Device);
         _effects.Enqueue(new NodeEffect(NodeEffectKind.Dialed) { Operation = dial.Id, Session = session });

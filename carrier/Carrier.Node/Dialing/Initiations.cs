@@ -31,6 +31,9 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     private readonly RecentSet<Endpoint> _answering = new(MaxAnswering);
     private readonly Queue<ConnectRequest> _connects = new();
 
+    /// <summary>How long an initiation over a home has to arrive before direct copies go all the way regardless.</summary>
+    public static TimeSpan EarlyTime => TimeSpan.FromMilliseconds(400);
+
     public Instant NextDeadline => _wakes.Earliest;
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
@@ -39,9 +42,12 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Whether an address that answered a dial not long ago is among those knocked at.</summary>
     public bool KnocksWhereAnswered(DialAttempt attempt) => attempt.Direct.Exists(path => _answering.Contains(path.Remote));
 
+    /// <summary>Notes a channel that a home gave us.</summary>
+    public void Remember(in NetworkPath channel) => _channels.Add(channel);
+
     public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
     {
-        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now, addresses.Mapping, device.Record.Mapping));
+        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now)) { BegunAt = now };
         _byHandshake.Add(initiator.HandshakeId, attempt);
         return attempt;
     }
@@ -81,7 +87,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
 
         if (isNew && !ReferenceEquals(attempt.Device, device))
         {
-            attempt.Schedule = new PunchSchedule(now, addresses.Mapping, device.Record.Mapping);
+            attempt.Schedule = new PunchSchedule(now);
         }
 
         attempt.Device = device;
@@ -108,7 +114,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
             {
                 if (_answering.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
                 {
-                    Send(attempt, path);
+                    Send(attempt, path, IsEarly(now, attempt, path));
                 }
             }
         }
@@ -131,13 +137,13 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         _wakes.Set(attempt, attempt.WakeAt);
     }
 
-    public void Send(DialAttempt attempt, in NetworkPath path)
+    public void Send(DialAttempt attempt, in NetworkPath path, bool isOpening = false)
     {
         if (outbox.TryReserve(path.HeaderBytes + InitiationDatagram.MaxBytes, out Span<byte> room)
             && attempt.Initiator.TryWrite(isPadded: !path.IsRelayed, room[path.HeaderBytes..], out int bytes))
         {
             path.WriteHeader(room);
-            outbox.Commit(path, path.HeaderBytes + bytes);
+            outbox.Commit(path, path.HeaderBytes + bytes, isOpening);
         }
     }
 
@@ -198,6 +204,15 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         _ = _byHandshake.Remove(attempt.Initiator.HandshakeId);
         _wakes.Remove(attempt);
         attempt.Dispose();
+    }
+
+    // Before the device can have heard of us over its home, what we send there would only leave a trace in its NAT, which then takes the port of
+    // its own packet to us. It shall open our NAT; the device's answer comes straight through. One that is open, or has no home, is met at once.
+    private bool IsEarly(Instant now, DialAttempt attempt, in NetworkPath path)
+    {
+        NatDescription nat = attempt.Device.Record.Nat;
+        bool isBehindNat = path.Remote.IsIPv4 && path.Remote.Scope == AddressScope.Global && nat.Mapping is not (NatMapping.None or NatMapping.Unknown) && !nat.IsOpen;
+        return isBehindNat && attempt.Device.Record.Homes.Count > 0 && addresses.Mapping != NatMapping.None && now < attempt.BegunAt + EarlyTime;
     }
 
     // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.

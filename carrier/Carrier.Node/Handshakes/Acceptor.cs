@@ -3,6 +3,7 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Handshake;
 using Carrier.Core.Identity;
+using Carrier.Nat;
 using Carrier.Node.Sessions;
 using Carrier.Node.Transport;
 
@@ -21,6 +22,7 @@ internal sealed class Acceptor(
     public const int MaxUnconfirmed = 1024;
 
     private readonly HandshakeGate _gate = new(random, drops);
+    private readonly PunchBudget _budget = new(random, drops);
     private readonly Dictionary<PublicKey, Unconfirmed> _byEphemeral = [];
     private readonly Dictionary<NodeSession, Unconfirmed> _bySession = [];
     private readonly Queue<Unconfirmed> _byAge = new();
@@ -48,6 +50,7 @@ internal sealed class Acceptor(
                 _gate.Remember(datagram);
                 Keep(now, opened, datagram);
                 Answer(path, datagram.Length, opened);
+                AnswerDirectly(now, path, datagram.Length, opened);
                 break;
             default:
                 break;
@@ -140,6 +143,16 @@ internal sealed class Acceptor(
             Answer(path, datagram.Length, pending);
             pending.Session.Machine.AddCandidatePath(now, path);
             sessions.Touch(now, pending.Session);
+        }
+    }
+
+    // Over a relay we know already where the dialler is: the same answer straight to there opens the NAT before us for what the dialler sends, before any
+    // of that arrives; and it may well be the first to reach it. It named the endpoint, so it gets one datagram, within the punching budget.
+    private void AnswerDirectly(Instant now, in NetworkPath path, int askedBytes, Unconfirmed opened)
+    {
+        if (path.IsRelayed && opened.Session.RemoteIPv4 is { IsNone: false } dialler && _budget.TrySpend(now, dialler))
+        {
+            Answer(new NetworkPath(dialler), askedBytes, opened);
         }
     }
 

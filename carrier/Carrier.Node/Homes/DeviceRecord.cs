@@ -10,9 +10,9 @@ namespace Carrier.Node.Homes;
 /// <remarks>
 /// <code>
 /// { 1: version (uint, 1), 2: candidates (bytes, a candidate list), 3: homes [[transport key (32 bytes), endpoint (bytes)], …],
-///   4: NAT mapping (uint), 5: capabilities (uint, a bit set) }
+///   4: NAT mapping (uint), 5: capabilities (uint, a bit set), 6: NAT description (10 bytes) }
 /// </code>
-/// Keys 1 to 5 are all there; unknown keys are skipped, another version is refused, a mapping yet unknown reads as unknown. The device's
+/// Keys 1 to 5 are all there, 6 where something is known; unknown keys are skipped, another version is refused, a mapping yet unknown reads as unknown. The device's
 /// keys and delegation are in the record's envelope.
 /// </remarks>
 public sealed record DeviceRecord
@@ -32,6 +32,9 @@ public sealed record DeviceRecord
 
     public NatMapping Mapping { get; init; }
 
+    /// <summary>What the device knows of the NAT before it.</summary>
+    public NatDescription Nat { get; init; }
+
     /// <summary>What the device can do beyond version 1. Bits not understood are ignored.</summary>
     public ulong Capabilities { get; init; }
 
@@ -45,7 +48,7 @@ public sealed record DeviceRecord
         }
 
         CborWriter writer = new(destination[..Math.Min(destination.Length, MaxBytes)]);
-        writer.WriteMap(5);
+        writer.WriteMap(Nat == default ? 5 : 6);
         writer.WriteUInt(1);
         writer.WriteUInt(Version);
         writer.WriteUInt(2);
@@ -63,6 +66,14 @@ public sealed record DeviceRecord
         writer.WriteUInt((ulong)Mapping);
         writer.WriteUInt(5);
         writer.WriteUInt(Capabilities);
+        if (Nat != default)
+        {
+            Span<byte> nat = stackalloc byte[NatDescription.Bytes];
+            Nat.Write(nat);
+            writer.WriteUInt(6);
+            writer.WriteBytes(nat);
+        }
+
         return writer.Encoded.Length;
     }
 
@@ -78,6 +89,7 @@ public sealed record DeviceRecord
         Candidate[] candidates = [];
         HomeContact[] homes = [];
         (ulong version, ulong mapping, ulong capabilities) = (0, 0, 0);
+        NatDescription nat = default;
         (int key, int known) = (-1, 0);
         for (int i = 0; i < pairs; i++)
         {
@@ -88,6 +100,7 @@ public sealed record DeviceRecord
                 3 => TryReadHomes(ref reader, out homes),
                 4 => reader.TryReadUInt(out mapping),
                 5 => reader.TryReadUInt(out capabilities),
+                6 => reader.TryReadBytes(out ReadOnlySpan<byte> encoded) && NatDescription.TryRead(encoded, out nat),
                 _ => reader.TrySkip(),
             };
             if (!read)
@@ -99,7 +112,7 @@ public sealed record DeviceRecord
         }
 
         NatMapping understood = mapping <= (ulong)NatMapping.AddressAndPortDependent ? (NatMapping)mapping : NatMapping.Unknown;
-        record = new() { Candidates = candidates, Homes = homes, Mapping = understood, Capabilities = capabilities };
+        record = new() { Candidates = candidates, Homes = homes, Mapping = understood, Capabilities = capabilities, Nat = nat };
         return reader.AtEnd && known == 5;
     }
 

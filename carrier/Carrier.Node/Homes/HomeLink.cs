@@ -77,6 +77,15 @@ internal sealed class HomeLink(HomeContact contact)
         return true;
     }
 
+    /// <summary>Something suggests that the NAT's mapping changed: a keepalive now shows it.</summary>
+    public void CheckNow(Instant now)
+    {
+        if (_unanswered == 0)
+        {
+            KeepAliveAt = now;
+        }
+    }
+
     public bool TryWriteKeepAlive(Span<byte> buffer, out int bytes)
     {
         bytes = _due ? StunMessage.WriteBindingRequest(buffer, _transaction) : 0;

@@ -27,6 +27,7 @@ public sealed class HomeMachine
     private readonly Queue<HomeEffect> _effects = new();
     private bool _homesChanged;
     private bool _leaving;
+    private Instant _checkAgainAt;
     private Instant _lookAgainAt = Instant.Never;
 
     /// <param name="delegation">The device's delegation as encoded, at most <see cref="RegisterQuestion.MaxDelegationBytes"/>.</param>
@@ -44,6 +45,8 @@ public sealed class HomeMachine
 
     /// <summary>The least time between registrations that a home may ask of us is half of this.</summary>
     public static TimeSpan ShortestLease => TimeSpan.FromSeconds(30);
+
+    public static TimeSpan CheckInterval => TimeSpan.FromSeconds(1);
 
     /// <summary>The wall clock, for signed times; hand in a new one when it steps.</summary>
     public WallClock Clock { get; set; }
@@ -226,6 +229,16 @@ public sealed class HomeMachine
         else if (link is null && _candidates.Forgive(home) && WantsCandidates)
         {
             _lookAgainAt = now;
+        }
+    }
+
+    /// <summary>Asks every home how it sees us: a session went silent, or our addresses changed. At most once a <see cref="CheckInterval"/>.</summary>
+    public void CheckNow(Instant now)
+    {
+        if (now >= _checkAgainAt)
+        {
+            _checkAgainAt = now + CheckInterval;
+            _links.ForEach(link => link.CheckNow(now));
         }
     }
 

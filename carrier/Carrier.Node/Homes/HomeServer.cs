@@ -135,7 +135,7 @@ public sealed class HomeServer
         RelayOpening opening = _relay.TryOpen(now, remote, client, out channel);
         if (opening == RelayOpening.Opened)
         {
-            _relay.Introduce(now, remote, channel, question.Initiation);
+            _relay.Introduce(now, remote, channel, question.First);
             return ConnectStatus.Connected;
         }
 

@@ -231,6 +231,7 @@ internal sealed class PeerDirectory(
             Candidates = addresses.Candidates,
             Homes = current[..homeCount],
             Mapping = addresses.Mapping,
+            Nat = addresses.Nat,
         };
         Span<byte> value = stackalloc byte[DeviceRecord.MaxBytes];
         int bytes = record.Encode(value);

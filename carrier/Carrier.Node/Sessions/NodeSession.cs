@@ -1,5 +1,8 @@
+using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
+using Carrier.Nat;
+using Carrier.Node.Peers;
 
 namespace Carrier.Node.Sessions;
 
@@ -27,6 +30,21 @@ public sealed class NodeSession : Deadlined
     public string Protocol { get; }
 
     public bool IsInitiator { get; }
+
+    /// <summary>What the peer told of the NAT before it.</summary>
+    public NatDescription RemoteNat { get; internal set; }
+
+    /// <summary>The device dialled, with its homes; null where the peer dialled us.</summary>
+    internal PeerDevice? Device { get; set; }
+
+    /// <summary>When homes may be asked again to lead a silent session to its peer.</summary>
+    internal Instant ReconnectAt { get; set; }
+
+    /// <summary>Whether the peer told of its NAT in the handshake: it then understands a call to punch.</summary>
+    internal bool TellsNat { get; set; }
+
+    /// <summary>The first global IPv4 endpoint the peer named; none when it named none.</summary>
+    internal Endpoint RemoteIPv4 { get; set; }
 
     /// <summary>Whether the application knows of it. A responder's session surfaces with the first packet that only the true initiator can send.</summary>
     public bool IsSurfaced { get; internal set; }

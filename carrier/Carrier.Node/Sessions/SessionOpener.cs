@@ -52,6 +52,7 @@ internal sealed class SessionOpener(
         NodeSession session = Open(
             now, path, keys, SessionRole.Initiator, localId, response, remote, dial.Peer, dial.Protocol, options.Session with { CongestionControl = dial.Congestion });
         session.IsSurfaced = true;
+        sessions.Stands(session);
         AddCandidates(now, session, path, response.Candidates);
         sessions.Touch(now, session);
         return session;
@@ -116,6 +117,8 @@ internal sealed class SessionOpener(
             },
             now);
         NodeSession session = new(sessions.NextSessionId(), machine, peer, protocol, role == SessionRole.Initiator);
+        session.TellsNat = NatDescription.TryRead(told.Nat, out NatDescription nat);
+        session.RemoteNat = nat;
         sessions.Add(now, session, localId);
         return session;
     }
@@ -131,6 +134,11 @@ internal sealed class SessionOpener(
 
         foreach (Candidate candidate in candidates[..count])
         {
+            if (session.RemoteIPv4.IsNone && candidate.Endpoint.IsIPv4 && candidate.Endpoint.Scope == AddressScope.Global)
+            {
+                session.RemoteIPv4 = candidate.Endpoint;
+            }
+
             if (candidate.IsWorthTrying(addresses.Reach, path.Remote.Scope))
             {
                 session.Machine.AddCandidatePath(now, new NetworkPath(candidate.Endpoint));
@@ -147,5 +155,6 @@ internal sealed class SessionOpener(
         TransportParameters = _parameters,
         CipherSuites = suites,
         Candidates = addresses.Encoded,
+        Nat = addresses.EncodedNat,
     };
 }

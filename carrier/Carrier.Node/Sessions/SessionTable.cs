@@ -20,6 +20,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     private readonly Queue<NodeEffect> _effects = new();
     private readonly HashSet<NodeSession> _all = [];
     private readonly List<NodeSession> _heard = [];
+    private readonly Queue<SessionSignal> _signals = new();
     private ulong _nextId = 1;
 
     public IReadOnlyCollection<NodeSession> All => _all;
@@ -154,6 +155,12 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
 
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
 
+    /// <summary>An initiator's session stands with the peer's answer, before its first packet.</summary>
+    public void Stands(NodeSession session) => _signals.Enqueue(new SessionSignal(session, SessionEffectKind.Confirmed));
+
+    /// <summary>The next thing about a session that concerns the node itself, until false.</summary>
+    public bool TryTakeSignal(out SessionSignal signal) => _signals.TryDequeue(out signal);
+
     /// <summary>Takes a session out without a word to anybody, as one that was never confirmed.</summary>
     public void Remove(NodeSession session)
     {
@@ -203,9 +210,17 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     _ = _byId.Remove(effect.Id);
                     _ = session.LocalIds.Remove(effect.Id);
                     break;
+                case SessionEffectKind.PunchCalled or SessionEffectKind.Silent:
+                    _signals.Enqueue(new SessionSignal(session, effect.Kind));
+                    break;
                 case SessionEffectKind.Closed when session.IsClosedTold:
                     break;
                 default:
+                    if (effect.Kind == SessionEffectKind.Confirmed)
+                    {
+                        _signals.Enqueue(new SessionSignal(session, effect.Kind));
+                    }
+
                     session.IsClosedTold |= effect.Kind == SessionEffectKind.Closed;
                     _effects.Enqueue(new NodeEffect(NodeEffectKind.Session) { Session = session, InSession = effect });
                     break;

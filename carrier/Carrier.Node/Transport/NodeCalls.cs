@@ -22,6 +22,15 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
                 dialer.NotConnected(now, request);
             }
         }
+
+        while (dialer is not null && dialer.TryReconnectRequest(out ReconnectRequest request))
+        {
+            if (Reconnections.TryWrite(now, request, _body, out int bytes)
+                && rpc.TryAsk(now, request.Home.Key, request.Home.Endpoint, (int)HomeMethod.Connect, _body.AsSpan(0, bytes), AskOptions.None, out CallId call))
+            {
+                _pending.Add(call, new Pending(now, default, null, request));
+            }
+        }
     }
 
     public void AskHome(Instant now, in HomeEffect effect)
@@ -43,7 +52,14 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             return;
         }
 
-        if (pending.Connect is not { } request)
+        if (pending.Reconnect is { } lost)
+        {
+            if (ConnectAnswer.TryParse(effect.Body.Span, out ConnectAnswer found))
+            {
+                dialer!.Reconnected(now, lost, found);
+            }
+        }
+        else if (pending.Connect is not { } request)
         {
             homes!.Answered(now, pending.Home, effect.Body.Span, now - pending.AskedAt);
         }
@@ -68,7 +84,7 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         {
             dialer!.NotConnected(now, request);
         }
-        else
+        else if (pending.Reconnect is null)
         {
             homes!.Failed(now, pending.Home);
         }
@@ -77,13 +93,13 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
     // The channel is kept for a pair that is joined already, so asking twice after a lost answer does no harm.
     private bool TryAskConnect(Instant now, in ConnectRequest request)
     {
-        Span<byte> initiation = stackalloc byte[ConnectQuestion.MaxInitiationBytes];
+        Span<byte> initiation = stackalloc byte[ConnectQuestion.MaxFirstBytes];
         if (!request.Attempt.IsAlive || !request.Attempt.Initiator.TryWrite(isPadded: false, initiation, out int initiationBytes))
         {
             return false;
         }
 
-        ConnectQuestion question = new() { Target = request.Attempt.Device.ExchangeKey, Initiation = initiation[..initiationBytes] };
+        ConnectQuestion question = new() { Target = request.Attempt.Device.ExchangeKey, First = initiation[..initiationBytes] };
         int bytes = question.Encode(_body);
         if (bytes == 0 || !rpc.TryAsk(now, request.Home.Key, request.Home.Endpoint, (int)HomeMethod.Connect, _body.AsSpan(0, bytes), AskOptions.None, out CallId call))
         {
@@ -94,5 +110,5 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         return true;
     }
 
-    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect);
+    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null);
 }

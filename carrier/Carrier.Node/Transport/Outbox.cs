@@ -12,7 +12,7 @@ internal sealed class Outbox(DropCounters drops)
     private const int MaxDatagrams = 1024;
 
     private readonly byte[] _bytes = new byte[MaxBytes];
-    private readonly (NetworkPath Path, int Offset, int Bytes)[] _entries = new (NetworkPath, int, int)[MaxDatagrams];
+    private readonly (NetworkPath Path, int Offset, int Bytes, bool IsOpening)[] _entries = new (NetworkPath, int, int, bool)[MaxDatagrams];
     private int _head;
     private int _count;
     private int _writeOffset;
@@ -55,9 +55,10 @@ internal sealed class Outbox(DropCounters drops)
         return true;
     }
 
-    public void Commit(in NetworkPath path, int bytes)
+    /// <param name="isOpening">It shall open the NATs near us and go no farther (<see cref="Transmit.IsOpening"/>).</param>
+    public void Commit(in NetworkPath path, int bytes, bool isOpening = false)
     {
-        _entries[(_head + _count) % MaxDatagrams] = (path, _writeOffset, bytes);
+        _entries[(_head + _count) % MaxDatagrams] = (path, _writeOffset, bytes, isOpening);
         _count++;
         _writeOffset += bytes;
     }
@@ -80,11 +81,11 @@ internal sealed class Outbox(DropCounters drops)
             return false;
         }
 
-        (NetworkPath path, int offset, int bytes) = _entries[_head];
+        (NetworkPath path, int offset, int bytes, bool isOpening) = _entries[_head];
         _head = (_head + 1) % MaxDatagrams;
         _count--;
         _bytes.AsSpan(offset, bytes).CopyTo(buffer);
-        transmit = new Transmit(path, bytes, bytes);
+        transmit = new Transmit(path, bytes, bytes, IsOpening: isOpening);
         return true;
     }
 }

@@ -97,6 +97,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
                 case NodeEffectKind.Ready:
                     events.OnReady();
                     break;
+                case NodeEffectKind.CloseSocket:
+                    CloseSocket(effect.Socket);
+                    break;
                 case NodeEffectKind.HandshakeRefused:
                     NodeLog.HandshakeRefused(_logger, effect.Refusal);
                     break;

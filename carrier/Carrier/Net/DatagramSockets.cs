@@ -10,7 +10,10 @@ namespace Carrier.Net;
 internal sealed class DatagramSockets : IDisposable
 {
     /// <summary>What is asked of the kernel for each direction; it grants at most <c>net.core.rmem_max</c> and <c>wmem_max</c>.</summary>
-    private const int KernelBufferBytes = 4 << 20;
+    internal const int KernelBufferBytes = 4 << 20;
+
+    /// <summary>The same for a socket that is likely to hear nothing.</summary>
+    internal const int SmallKernelBufferBytes = 16 << 10;
 
     /// <summary>Tries to find a port free in both address families before IPv6 takes another one.</summary>
     private const int SamePortAttempts = 8;
@@ -46,6 +49,9 @@ internal sealed class DatagramSockets : IDisposable
 
     /// <summary>The socket itself, for waiting on.</summary>
     public Socket this[int index] => _receivers[index].Socket;
+
+    /// <summary>How datagrams are received.</summary>
+    public SocketKind ReceiveKind => _receivers[0].Kind;
 
     /// <summary>How sends of this socket go now.</summary>
     public SocketKind SendKind(int index) => _senders[index].Kind;
@@ -131,7 +137,7 @@ internal sealed class DatagramSockets : IDisposable
 
     private static int Datagrams(int bytes, int segmentBytes) => bytes == 0 ? 1 : (bytes + segmentBytes - 1) / segmentBytes;
 
-    private static DatagramSocket Create(SocketKind kind, Socket socket, SocketCounters counters)
+    internal static DatagramSocket Create(SocketKind kind, Socket socket, SocketCounters counters)
     {
         if (kind == SocketKind.Gso)
         {
@@ -183,14 +189,14 @@ internal sealed class DatagramSockets : IDisposable
         }
     }
 
-    private static Socket BindOne(IPEndPoint local)
+    internal static Socket BindOne(IPEndPoint local, int kernelBufferBytes = KernelBufferBytes)
     {
         Socket socket = new(local.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         try
         {
             socket.Blocking = false;
-            socket.ReceiveBufferSize = KernelBufferBytes;
-            socket.SendBufferSize = KernelBufferBytes;
+            socket.ReceiveBufferSize = kernelBufferBytes;
+            socket.SendBufferSize = kernelBufferBytes;
             if (local.AddressFamily == AddressFamily.InterNetworkV6)
             {
                 socket.DualMode = false;

@@ -19,6 +19,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
 
     private readonly IDatagramMachine _machine;
     private readonly DatagramSockets _sockets;
+    private readonly ProbeSockets _probes;
     private readonly SocketWaiter _waiter;
     private readonly SpinBudget _spin;
     private readonly ILogger _logger;
@@ -45,6 +46,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     {
         _machine = machine;
         _sockets = sockets;
+        _probes = new ProbeSockets(sockets);
         _waiter = SocketWaiter.For(sockets);
         _spin = new SpinBudget(spinBeforeBlocking);
         _logger = logger;
@@ -88,6 +90,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         await _stopped.Task.ConfigureAwait(false);
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Closes a socket that the machine has no more use for.</summary>
+    protected void CloseSocket(ushort socket) => _probes.Close(socket);
 
     /// <summary>Takes what the machine wants done or told, after it took input and again after it transmitted.</summary>
     /// <returns>True when that changed the machine, so that it may have more to send or another deadline.</returns>
@@ -161,7 +166,22 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             isDrained &= batches < MaxBatchesPerTurn;
         }
 
-        return isDrained;
+        return ReceiveProbes() && isDrained;
+    }
+
+    private bool ReceiveProbes()
+    {
+        int batches = 0;
+        if (_probes.Look())
+        {
+            while (batches < MaxBatchesPerTurn && _probes.TryReceive(_received, out ushort socket, out Endpoint remote, out int bytes, out int segmentBytes))
+            {
+                _machine.HandleAt(MonotonicClock.Now, socket, remote, _received.AsSpan(0, bytes), segmentBytes);
+                batches++;
+            }
+        }
+
+        return batches < MaxBatchesPerTurn;
     }
 
     /// <summary>Sends until the machine has nothing more or the kernel no room; false when the turn's share ended first.</summary>
@@ -187,7 +207,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
                 continue;
             }
 
-            SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes, _blocked.Ecn);
+            SendResult result = ProbeSockets.IsFor(_blocked)
+                ? _probes.Send(_blocked, rest, out int sentBytes)
+                : _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out sentBytes, _blocked.Ecn);
             _blockedOffset += sentBytes;
             _isBlocked = result == SendResult.WouldBlock;
             if (_isBlocked)
@@ -201,6 +223,12 @@ internal abstract partial class NetworkThread : IAsyncDisposable
 
     private void Sleep()
     {
+        if (_probes.HasChanged)
+        {
+            _probes.HasChanged = false;
+            _waiter.Watch(_probes.All);
+        }
+
         int writer = _isBlocked ? _sockets.IndexOf(_blocked.Path.Remote.Family) : SocketWaiter.NoWriter;
         Instant start = MonotonicClock.Now;
         Instant deadline = _machine.NextDeadline;
@@ -251,6 +279,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     {
         _work.Close();
         OnStopped();
+        _probes.Dispose();
         _sockets.Dispose();
         _waiter.Dispose();
         _stopped.TrySetResult(fault);

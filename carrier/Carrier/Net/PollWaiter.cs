@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -7,7 +8,8 @@ namespace Carrier.Net;
 internal sealed unsafe class PollWaiter : SocketWaiter
 {
     private readonly SafeFileHandle _wake;
-    private readonly Libc.PollFd[] _fds;
+    private readonly DatagramSockets _sockets;
+    private Libc.PollFd[] _fds = [];
 
     /// <summary>The sockets must outlive the last <see cref="Wait"/>: poll takes bare descriptors.</summary>
     public PollWaiter(DatagramSockets sockets)
@@ -18,10 +20,22 @@ internal sealed unsafe class PollWaiter : SocketWaiter
             throw new IOException($"eventfd failed with errno {Marshal.GetLastPInvokeError()}.");
         }
 
-        _fds = new Libc.PollFd[sockets.Count + 1];
-        for (int i = 0; i < sockets.Count; i++)
+        _sockets = sockets;
+        Watch([]);
+    }
+
+    public override void Watch(IReadOnlyCollection<Socket> others)
+    {
+        _fds = new Libc.PollFd[_sockets.Count + others.Count + 1];
+        int i = 0;
+        for (; i < _sockets.Count; i++)
         {
-            _fds[i].Fd = (int)sockets[i].Handle;
+            _fds[i].Fd = (int)_sockets[i].Handle;
+        }
+
+        foreach (Socket other in others)
+        {
+            _fds[i++].Fd = (int)other.Handle;
         }
 
         _fds[^1].Fd = (int)_wake.DangerousGetHandle();

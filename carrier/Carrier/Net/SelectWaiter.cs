@@ -11,6 +11,7 @@ internal sealed class SelectWaiter : SocketWaiter
 
     private readonly DatagramSockets _sockets;
     private readonly Socket _wake = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+    private readonly List<Socket> _others = [];
     private readonly List<Socket> _readable = [];
     private readonly List<Socket> _writable = [];
 
@@ -27,6 +28,7 @@ internal sealed class SelectWaiter : SocketWaiter
         _readable.Clear();
         _writable.Clear();
         _readable.Add(_wake);
+        _readable.AddRange(_others);
         for (int i = 0; i < _sockets.Count; i++)
         {
             _readable.Add(_sockets[i]);
@@ -43,6 +45,12 @@ internal sealed class SelectWaiter : SocketWaiter
         }
 
         return _readable.Count + _writable.Count > 0;
+    }
+
+    public override void Watch(IReadOnlyCollection<Socket> others)
+    {
+        _others.Clear();
+        _others.AddRange(others);
     }
 
     public override void Wake()

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Carrier.Net;
 
 /// <summary>Where the network thread sleeps: until a socket is readable, the deadline comes, or another thread wakes it.</summary>
@@ -13,6 +15,9 @@ internal abstract class SocketWaiter : IDisposable
     /// <param name="writer">The index of a socket to wait on for room to send, or <see cref="NoWriter"/>.</param>
     /// <returns>True when a socket is ready or a wake came, false when the time is over.</returns>
     public abstract bool Wait(TimeSpan timeout, int writer);
+
+    /// <summary>Has these sockets waited on for reading besides the node's own, from now on. Only the network thread calls it.</summary>
+    public abstract void Watch(IReadOnlyCollection<Socket> others);
 
     /// <summary>Ends the present or the next <see cref="Wait"/>. Any thread, at any time, even after disposal.</summary>
     public abstract void Wake();

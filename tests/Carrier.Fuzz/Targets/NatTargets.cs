@@ -43,6 +43,30 @@ public static class NatTargets
         }
     }
 
+    public static void NatDescriptionRead(ReadOnlySpan<byte> data)
+    {
+        if (NatDescription.TryRead(data, out NatDescription description))
+        {
+            byte[] again = new byte[NatDescription.Bytes];
+            description.Write(again);
+            Assert.True(NatDescription.TryRead(again, out NatDescription second));
+            Assert.Equal(description, second);
+            Walk(new PortProbes(Instant.Zero, description, new SeededRandom(1)));
+        }
+    }
+
+    public static void PunchCallRead(ReadOnlySpan<byte> data)
+    {
+        if (PunchCall.TryRead(data, out PunchCall call))
+        {
+            byte[] again = new byte[PunchCall.Bytes];
+            call.Write(again);
+            Assert.True(PunchCall.TryRead(again, out PunchCall second));
+            Assert.Equal(call, second);
+            Assert.Equal(AddressScope.Global, call.Address.Scope);
+        }
+    }
+
     public static void DeviceRecordParse(ReadOnlySpan<byte> data)
     {
         if (DeviceRecord.TryParse(data, out DeviceRecord record))
@@ -95,6 +119,19 @@ public static class NatTargets
             Assert.True(ConnectAnswer.TryParse(again.AsSpan(0, bytes), out ConnectAnswer second));
             Assert.Equal(answer, second);
         }
+    }
+
+    // Whatever a peer says of its ports, the probes end, and none goes to port zero.
+    private static void Walk(PortProbes probes)
+    {
+        int taken = 0;
+        while (probes.TryTake(new Instant(long.MaxValue / 2), out ushort port))
+        {
+            Assert.NotEqual(0, port);
+            Assert.True(++taken <= PunchPlan.MaxProbes);
+        }
+
+        Assert.True(probes.IsOver);
     }
 
     public static void RelayHandle(ReadOnlySpan<byte> data)

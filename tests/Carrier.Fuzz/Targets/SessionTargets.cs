@@ -88,6 +88,8 @@ public static class SessionTargets
                 return reader.TryReadClose(type, out _);
             case FrameType.Datagram or FrameType.DatagramWithLength:
                 return reader.TryReadDatagram(type, out _);
+            case FrameType.PunchCall:
+                return reader.TryReadPunchCall(out _);
             case FrameType.ObservedAddress:
                 return reader.TryReadEndpoint(out _);
             case FrameType.Candidates:

@@ -9,7 +9,7 @@ public sealed class PunchTests
     [Fact]
     public void TryTake_probes_double_their_gaps_and_end()
     {
-        PunchSchedule schedule = new(Addresses.At(1), NatMapping.EndpointIndependent, NatMapping.EndpointIndependent);
+        PunchSchedule schedule = new(Addresses.At(1));
         List<double> sent = [];
         while (schedule.NextProbe != Instant.Never)
         {
@@ -26,20 +26,11 @@ public sealed class PunchTests
     [Fact]
     public void TryTake_after_a_suspend_sends_once()
     {
-        PunchSchedule schedule = new(Instant.Zero, NatMapping.Unknown, NatMapping.Unknown);
+        PunchSchedule schedule = new(Instant.Zero);
         Assert.True(schedule.TryTake(Addresses.At(0.5)));
         Assert.False(schedule.TryTake(Addresses.At(0.5)));
         Assert.Equal(Addresses.At(0.96), schedule.NextProbe);
     }
-
-    [Theory]
-    [InlineData(NatMapping.EndpointIndependent, NatMapping.None, PunchStrategy.Simultaneous)]
-    [InlineData(NatMapping.Unknown, NatMapping.Unknown, PunchStrategy.Simultaneous)]
-    [InlineData(NatMapping.AddressDependent, NatMapping.EndpointIndependent, PunchStrategy.PredictOnePort)]
-    [InlineData(NatMapping.None, NatMapping.AddressAndPortDependent, PunchStrategy.PredictOnePort)]
-    [InlineData(NatMapping.AddressDependent, NatMapping.AddressAndPortDependent, PunchStrategy.RelayOnly)]
-    public void StrategyFor_pairs(NatMapping local, NatMapping remote, PunchStrategy expected) =>
-        Assert.Equal(expected, PunchSchedule.StrategyFor(local, remote));
 
     [Fact]
     public void TrySpend_a_victim_named_by_any_number_of_peers_gets_a_trickle()

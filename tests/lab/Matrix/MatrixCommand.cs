@@ -9,6 +9,9 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
 {
     private const int DefaultFileBytes = 2 << 20;
 
+    /// <summary>How much longer the file is where ports have to be reckoned: it must still be under way when they were.</summary>
+    private const int SymmetricFactor = 12;
+
     private readonly int _repeats = Math.Max(1, arguments.Count("--repeats", 1));
     private readonly int _fileBytes = arguments.Count("--bytes", DefaultFileBytes);
 
@@ -35,6 +38,8 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
         }
     }
 
+    private int FileBytesFor(Site from, Site to) => _fileBytes * (from.Kind.IsSymmetric() || to.Kind.IsSymmetric() ? SymmetricFactor : 1);
+
     /// <summary>Rounds outermost: the nodes restart between rounds, and no pair occurs twice in a round, so every dial is fresh.</summary>
     private async Task<IReadOnlyList<Trial>> RunTrialsAsync(LabNetwork network, (Site From, Site To)[] pairs, string artifacts, CancellationToken cancellation)
     {
@@ -52,7 +57,7 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
                     await fleet.RestartAsync([from, to], cancellation);
                 }
 
-                Trial trial = await Trial.RunAsync(fleet[from], fleet[to], round, _fileBytes, flows, artifacts, cancellation);
+                Trial trial = await Trial.RunAsync(fleet[from], fleet[to], round, FileBytesFor(from, to), flows, artifacts, cancellation);
                 trials.Add(trial);
                 Tally.Say($"  {round}/{_repeats}  {from.Name,-18} -> {to.Name,-18} {trial.Path,-6} {trial.FirstByteMs,6:F0} ms"
                     + $"  core saw {trial.DirectShare:P0} direct  {trial.Failure}");

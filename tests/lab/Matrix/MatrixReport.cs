@@ -82,7 +82,7 @@ internal static class MatrixReport
 
     /// <summary>What the two NATs permit; the hosts of one guest network may not speak to each other, and their NAT does not hairpin.</summary>
     private static bool MustBeDirect(Site from, Site to) =>
-        !from.Kind.IsSymmetric() && !to.Kind.IsSymmetric()
+        (!from.Kind.IsSymmetric() || !to.Kind.IsSymmetric() || (from.Kind == SiteKind.Sequential && to.Kind == SiteKind.Sequential))
         && !(from.Kind == SiteKind.IsolatedHome && to.Kind == SiteKind.IsolatedHome);
 
     private static string Ms(double value) => double.IsNaN(value) ? "-" : $"{value:F0}";

@@ -16,15 +16,15 @@ namespace Carrier.Lab.Matrix;
 internal sealed record Trial(
     string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, PingReport? Ping, string Failure)
 {
-    /// <summary>A file's bytes outweigh whatever the relay carried before the path changed.</summary>
-    private const double DirectMajority = 0.5;
+    /// <summary>Bytes that the network must have seen go straight: the path may have changed late in the file, but something must have followed it.</summary>
+    private const double DirectShareNeeded = 0.1;
 
     private static readonly TimeSpan SendDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ArrivalDeadline = TimeSpan.FromSeconds(3);
 
     /// <summary>Said by the sender and seen by the network.</summary>
-    public bool Direct => Path == "direct" && DirectShare >= DirectMajority;
+    public bool Direct => Path == "direct" && DirectShare >= DirectShareNeeded;
 
     public static async Task<Trial> RunAsync(
         SiteNode from, SiteNode to, int round, int fileBytes, FlowCounters flows, string artifacts, CancellationToken cancellation)

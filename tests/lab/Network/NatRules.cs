@@ -62,6 +62,7 @@ internal static class NatRules
                 type filter hook forward priority filter; policy drop;
                 ct state established,related accept
                 iifname != "wan0" oifname "wan0" {{forward}}
+                iifname "lan0" oifname "lan0" accept
             }
             chain input {
                 type filter hook input priority filter; policy {{unsolicited}};

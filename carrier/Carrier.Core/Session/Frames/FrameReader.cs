@@ -15,6 +15,9 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
     /// <summary>Endpoints one CANDIDATES frame may hold: as many as a session has paths.</summary>
     public const int MaxCandidates = 8;
 
+    /// <summary>The longest PUNCH_CALL: three times what is said today.</summary>
+    public const int MaxPunchCallBytes = 64;
+
     // A delay above this is a lie or a machine that slept; neither may reach the round-trip estimate.
     private const ulong MaxDelayMicroseconds = 60_000_000;
 
@@ -187,6 +190,9 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
         _rest = _rest[(1 + length + sizeof(ushort))..];
         return Endpoint.TryFromBytes(address, port, out endpoint);
     }
+
+    /// <summary><code>length varint ‖ bytes</code></summary>
+    public bool TryReadPunchCall(out ReadOnlySpan<byte> call) => TryReadData(true, out call) && call.Length <= MaxPunchCallBytes;
 
     private bool TryReadPair(out ulong first, out ulong second)
     {

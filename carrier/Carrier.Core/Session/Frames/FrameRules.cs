@@ -8,7 +8,7 @@ internal static class FrameRules
         or (>= FrameType.Stream and <= FrameType.StreamLast)
         or FrameType.MaxData or FrameType.MaxStreamData or FrameType.MaxStreamsBidirectional or FrameType.MaxStreamsUnidirectional
         or FrameType.NewConnectionId or FrameType.RetireConnectionId or FrameType.PathChallenge or FrameType.PathResponse
-        or FrameType.Close or FrameType.ApplicationClose or FrameType.Candidates or FrameType.ObservedAddress
+        or FrameType.Close or FrameType.ApplicationClose or FrameType.Candidates or FrameType.ObservedAddress or FrameType.PunchCall
         or FrameType.Datagram or FrameType.DatagramWithLength;
 
     /// <summary>Whether a frame is acted on. A session is <see cref="SessionState.Open"/> before the first packet's frames are looked at, so

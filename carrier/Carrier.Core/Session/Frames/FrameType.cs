@@ -36,6 +36,9 @@ public enum FrameType : ulong
     /// <summary>The endpoint the sender of this frame sees the receiver at.</summary>
     ObservedAddress = 0x21,
 
+    /// <summary>What the receiver needs to meet the sender behind its NAT, now: opaque here, at most <see cref="FrameReader.MaxPunchCallBytes"/>.</summary>
+    PunchCall = 0x22,
+
     /// <summary>A DATAGRAM to the end of the packet; 0x31 states its length.</summary>
     Datagram = 0x30,
     DatagramWithLength = 0x31,

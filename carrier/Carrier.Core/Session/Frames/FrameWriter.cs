@@ -212,6 +212,19 @@ public ref struct FrameWriter(Span<byte> packet)
         return true;
     }
 
+    public bool TryWritePunchCall(scoped ReadOnlySpan<byte> call)
+    {
+        if (Remaining < 2 + call.Length || call.Length > FrameReader.MaxPunchCallBytes)
+        {
+            return false;
+        }
+
+        _packet[Length++] = (byte)FrameType.PunchCall;
+        Put((ulong)call.Length);
+        Put(call);
+        return true;
+    }
+
     /// <summary>Writes a number where room was already measured.</summary>
     internal void Put(ulong number) => Length += Varint.Write(_packet[Length..], number);
 

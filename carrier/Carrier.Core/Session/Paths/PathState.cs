@@ -54,6 +54,9 @@ internal sealed class PathState
     /// <summary>Our own node named this path, so probes to it are not owed to a stranger's packet.</summary>
     public bool IsConsented { get; set; }
 
+    /// <summary>When an authentic packet last came over it.</summary>
+    public Instant HeardAt { get; set; }
+
     public long ReceivedBytes { get; set; }
 
     public long SentBytes { get; set; }
@@ -66,6 +69,9 @@ internal sealed class PathState
 
     /// <summary>The round ended without an answer.</summary>
     public bool HasFailed => _attempts >= MaxAttempts;
+
+    /// <summary>Challenged for half a second without an answer: as good as failed when another wants its place.</summary>
+    public bool HasHadItsChance => _attempts >= 6;
 
     public bool WantsChallenge(Instant now) => NextChallengeAt <= now && !HasFailed;
 

@@ -17,6 +17,9 @@ internal sealed class PathTable
     /// <summary>Probe timeouts in a row after which a path is held to be dead, when there is another.</summary>
     public const int DeadAfterProbeTimeouts = 3;
 
+    /// <summary>Probe timeouts in a row after which other ways to the peer are sought, before this one is held to be dead.</summary>
+    public const int SilentAfterProbeTimeouts = 2;
+
     /// <summary>Candidates a peer may have us probe at once; then one per <see cref="CandidateInterval"/>.</summary>
     public const int CandidateBurst = 16;
 
@@ -70,6 +73,10 @@ internal sealed class PathTable
             return deadline;
         }
     }
+
+    public bool HasDirect => _paths.Exists(path => path.IsValidated && !path.Path.IsRelayed);
+
+    public bool UsesSocket(ushort socket) => _paths.Exists(path => path.Path.Socket == socket);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PathState? Find(in NetworkPath path)
@@ -169,7 +176,8 @@ internal sealed class PathTable
         PathState? best = null;
         foreach (PathState path in _paths)
         {
-            if (path != Active && path.IsValidated && (best is null || path.Rank > best.Rank))
+            if (path != Active && path.IsValidated
+                && (best is null || path.Rank > best.Rank || (path.Rank == best.Rank && path.HeardAt > best.HeardAt)))
             {
                 best = path;
             }
@@ -274,8 +282,9 @@ internal sealed class PathTable
     {
         if (_paths.Count == MaxPaths)
         {
-            // An unproven path makes room, the oldest first; a proven one does not.
-            PathState? oldest = _paths.Find(known => !known.IsValidated && known != Active);
+            // An unproven path makes room, the oldest first, before one that the peer was heard on lately; a proven one does not.
+            PathState? oldest = _paths.Find(known => !known.IsValidated && known != Active && known.HeardAt == Instant.Zero)
+                ?? _paths.Find(known => !known.IsValidated && known != Active && known.HasHadItsChance);
             if (oldest is null)
             {
                 return null;

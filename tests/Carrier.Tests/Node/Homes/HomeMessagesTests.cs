@@ -21,9 +21,10 @@ public sealed class HomeMessagesTests
         AssertGolden("register-question", new RegisterQuestion { Delegation = delegation, Time = new(1790000000), Signature = signature }.Encode(_buffer));
         AssertGolden("register-answer", new RegisterAnswer(
             RegisterStatus.Done, TimeSpan.FromMinutes(5), Addresses.Of("203.0.113.7:61000"), new(1790000001)).Encode(_buffer));
-        AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), Initiation = initiation }.Encode(_buffer));
+        AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), First = initiation }.Encode(_buffer));
         AssertGolden("connect-answer", new ConnectAnswer(ConnectStatus.Connected, 0x0123456789ABCDEF, TimeSpan.FromSeconds(60)).Encode(_buffer));
         AssertGolden("device-record", Record().Encode(_buffer));
+        AssertGolden("device-record-nat", (Record() with { Nat = NatDescriptionTests.Golden }).Encode(_buffer));
         HomeProof.Write(_buffer, HomeMethod.Register, new(KeyBytes), new(1790000000));
         AssertGolden("home-proof", HomeProof.Bytes);
     }
@@ -36,6 +37,7 @@ public sealed class HomeMessagesTests
         HostileInput.Feed(NatVectors.Get("connect-question"), NatTargets.ConnectQuestionParse);
         HostileInput.Feed(NatVectors.Get("connect-answer"), NatTargets.ConnectAnswerParse);
         HostileInput.Feed(NatVectors.Get("device-record"), NatTargets.DeviceRecordParse);
+        HostileInput.Feed(NatVectors.Get("device-record-nat"), NatTargets.DeviceRecordParse);
     }
 
     [Fact]
@@ -52,6 +54,13 @@ public sealed class HomeMessagesTests
     }
 
     [Fact]
+    public void DeviceRecord_with_a_nat_description_reads_back()
+    {
+        Assert.True(DeviceRecord.TryParse(NatVectors.Get("device-record-nat"), out DeviceRecord record));
+        Assert.Equal(NatDescriptionTests.Golden, record.Nat);
+    }
+
+    [Fact]
     public void DeviceRecord_fullest_record_fits_its_bound()
     {
         DeviceRecord full = new()
@@ -59,6 +68,7 @@ public sealed class HomeMessagesTests
             Candidates = [.. Enumerable.Repeat(new Candidate(CandidateKind.Host, Addresses.Of("[2001:db8::7]:65535")), Candidate.MaxListed)],
             Homes = [.. Enumerable.Repeat(new HomeContact(new(KeyBytes), Addresses.Of("[2001:db8::9]:65535")), DeviceRecord.MaxHomes)],
             Capabilities = ulong.MaxValue,
+            Nat = NatDescriptionTests.Golden,
         };
         int bytes = full.Encode(_buffer);
         Assert.InRange(bytes, 1, DeviceRecord.MaxBytes);
@@ -70,7 +80,7 @@ public sealed class HomeMessagesTests
     public void DeviceRecord_unknown_fields_are_skipped_and_another_version_refused()
     {
         byte[] golden = NatVectors.Get("device-record");
-        byte[] later = [.. golden, 6, 0x82, 1, 0x41, 9];
+        byte[] later = [.. golden, 7, 0x82, 1, 0x41, 9];
         later[0]++;
         Assert.True(DeviceRecord.TryParse(later, out _));
         golden[2] = 2;

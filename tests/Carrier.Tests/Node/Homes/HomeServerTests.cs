@@ -58,7 +58,7 @@ public sealed class HomeServerTests
     {
         _ = Register(Device, new(1));
         byte[] body = new byte[ConnectQuestion.MaxBytes];
-        int bytes = new ConnectQuestion { Target = new FakeDevice(1).ExchangeKey, Initiation = [0x42, 1, 2, 3, 4, 5, 6, 7, 8, 0x50] }.Encode(body);
+        int bytes = new ConnectQuestion { Target = new FakeDevice(1).ExchangeKey, First = [0x42, 1, 2, 3, 4, 5, 6, 7, 8, 0x50] }.Encode(body);
         Assert.Equal(0, _home.Answer(Instant.Zero, Wall, Dialler, HomeMethod.Connect, body.AsSpan(0, bytes), _answer));
         Assert.Equal(1, _drops[DropReason.Malformed]);
     }
@@ -184,7 +184,7 @@ public sealed class HomeServerTests
     private ConnectAnswer Connect(Endpoint remote, PublicKey target)
     {
         byte[] body = new byte[ConnectQuestion.MaxBytes];
-        int length = new ConnectQuestion { Target = target, Initiation = Initiation }.Encode(body);
+        int length = new ConnectQuestion { Target = target, First = Initiation }.Encode(body);
         int bytes = _home.Answer(Instant.Zero, Wall, remote, HomeMethod.Connect, body.AsSpan(0, length), _answer);
         Assert.True(ConnectAnswer.TryParse(_answer.AsSpan(0, bytes), out ConnectAnswer answer));
         return answer;

@@ -1,0 +1,55 @@
+using Carrier.Core;
+using Carrier.Core.Session;
+using Carrier.Node.Homes;
+using Carrier.Node.Sessions;
+
+namespace Carrier.Node.Dialing;
+
+/// <summary>A home to ask for a relay channel to the device at the other end of a live session, handing it a packet of that session.</summary>
+internal readonly record struct ReconnectRequest(NodeSession Session, HomeContact Home);
+
+/// <summary>Sessions that lost their way: each of the peer's homes is asked for a channel, and the first packet over it is the session's own.</summary>
+/// <remarks>
+/// Covers a relay that died, a dialler whose address changed under its channels, and a peer that lets in only whom it has sent to. The initiator does
+/// it, which knows the other's homes; the responder meanwhile sees to its own registrations, over which it is then found.
+/// </remarks>
+internal sealed class Reconnections
+{
+    /// <summary>Requests waiting to be asked; a session has at most three.</summary>
+    private const int MaxWaiting = 1024;
+
+    private readonly Queue<ReconnectRequest> _requests = new();
+
+    /// <summary>Between two tries of one session: homes are asked again only when what they did had its chance.</summary>
+    public static TimeSpan Interval => TimeSpan.FromSeconds(1);
+
+    /// <summary>The path of a session swallows what is sent.</summary>
+    public void OnSilent(Instant now, NodeSession session)
+    {
+        if (session.Device is not { } device || now < session.ReconnectAt || _requests.Count + device.Record.Homes.Count > MaxWaiting)
+        {
+            return;
+        }
+
+        session.ReconnectAt = now + Interval;
+        foreach (HomeContact home in device.Record.Homes)
+        {
+            _requests.Enqueue(new ReconnectRequest(session, home));
+        }
+    }
+
+    public bool TryRequest(out ReconnectRequest request) => _requests.TryDequeue(out request);
+
+    /// <summary>Writes the question; false when the session is over.</summary>
+    public static bool TryWrite(Instant now, in ReconnectRequest request, Span<byte> body, out int bytes)
+    {
+        Span<byte> packet = stackalloc byte[SessionMachine.MaxProbeBytes];
+        bytes = 0;
+        if (!request.Session.IsRemoved && request.Session.Machine.TryWriteProbe(now, new NetworkPath(request.Home.Endpoint), packet, out int packetBytes))
+        {
+            bytes = new ConnectQuestion { Target = request.Session.Device!.ExchangeKey, First = packet[..packetBytes] }.Encode(body);
+        }
+
+        return bytes > 0;
+    }
+}

@@ -1,0 +1,64 @@
+using Carrier.Core;
+
+namespace Carrier.Nat;
+
+/// <summary>The ports of a calling peer in the order they are probed, and how many may leave by now.</summary>
+/// <remarks>
+/// Sequential: the ports after the last one seen, nearest first, then those before it, should it be no sequence after all. Else the range as learnt, by a stride that visits each port once; the
+/// peer's mappings are anywhere in it, so a regular order is as good as a drawn one.
+/// </remarks>
+public struct PortProbes
+{
+    /// <summary>Probes a second in the long run: a trickle to any access link.</summary>
+    public const int PerSecond = 500;
+
+    /// <summary>Probes at once: a reckoned port is among the first.</summary>
+    public const int FirstBurst = 24;
+
+    private readonly NatDescription _remote;
+    private readonly int _limit;
+    private readonly Instant _start;
+    private readonly int _offset;
+    private readonly int _stride;
+    private int _taken;
+
+    public PortProbes(Instant start, in NatDescription remote, RandomSource random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        _start = start;
+        _remote = remote;
+        _limit = PunchPlan.For(new(NatMapping.EndpointIndependent), remote).Probes;
+        int range = Math.Max(remote.RangePorts, 1);
+        _offset = random.NextInt32(range);
+        do
+        {
+            _stride = 1 + random.NextInt32(range);
+        }
+        while (Gcd(_stride, range) != 1);
+    }
+
+    /// <summary>Whether every probe was taken.</summary>
+    public readonly bool IsOver => _taken >= _limit;
+
+    public readonly Instant NextAt => IsOver ? Instant.Never
+        : _taken < FirstBurst ? _start
+        : _start + TimeSpan.FromSeconds((_taken - FirstBurst + 1.0) / PerSecond);
+
+    /// <summary>Takes the next port whose time has come.</summary>
+    public bool TryTake(Instant now, out ushort port)
+    {
+        port = 0;
+        while (!IsOver && NextAt <= now && port == 0)
+        {
+            port = PortAt(_taken++);
+        }
+
+        return port != 0;
+    }
+
+    private static int Gcd(int a, int b) => b == 0 ? a : Gcd(b, a % b);
+
+    private readonly ushort PortAt(int index) => _remote.IsSequential
+        ? (ushort)(_remote.LastPort + ((index < _limit / 2 ? index + 1 : (_limit / 2) - index) * _remote.Step))
+        : (ushort)(_remote.LowestPort + ((_offset + ((long)index * _stride)) % _remote.RangePorts));
+}

@@ -1,0 +1,114 @@
+using Carrier.Core;
+using Carrier.Fuzz.Targets;
+using Carrier.Nat;
+using CsCheck;
+
+namespace Carrier.Tests.Nat;
+
+public sealed class NatDescriptionTests
+{
+    public static readonly NatDescription Golden = new(
+        NatMapping.AddressAndPortDependent, NatFiltering.AddressAndPortDependent, PortAllocation.Sequential, 1, NatTraits.CarrierGrade | NatTraits.HasIPv6, 50_000, 1024, 65_535);
+
+    private static readonly Endpoint[] Seeds = [Addresses.Of("198.51.100.1:4242"), Addresses.Of("203.0.113.1:4242"), Addresses.Of("192.0.2.1:4242")];
+
+    [Fact]
+    public void Write_golden_has_the_golden_bytes_and_reads_back()
+    {
+        byte[] bytes = new byte[NatDescription.Bytes];
+        Golden.Write(bytes);
+        Assert.Equal(NatVectors.Get("nat-description"), bytes);
+        Assert.True(NatDescription.TryRead(bytes, out NatDescription read));
+        Assert.Equal(Golden, read);
+        byte[] call = new byte[PunchCall.Bytes];
+        new PunchCall(2, Addresses.Of("203.0.113.7:0"), Golden).Write(call);
+        Assert.Equal(NatVectors.Get("punch-call"), call);
+        Assert.True(PunchCall.TryRead(call, out PunchCall again));
+        Assert.Equal((byte)2, again.Round);
+    }
+
+    [Fact]
+    public void TryRead_hostile_bytes_never_throws()
+    {
+        HostileInput.Feed(NatVectors.Get("nat-description"), NatTargets.NatDescriptionRead);
+        HostileInput.Feed(NatVectors.Get("punch-call"), NatTargets.PunchCallRead);
+    }
+
+    [Theory]
+    [InlineData("10.0.0.1:0")]
+    [InlineData("127.0.0.1:0")]
+    [InlineData("224.0.0.1:0")]
+    public void TryRead_of_a_call_to_no_public_address_is_refused(string address)
+    {
+        byte[] call = new byte[PunchCall.Bytes];
+        new PunchCall(1, Addresses.Of(address), Golden).Write(call);
+        Assert.False(PunchCall.TryRead(call, out _));
+    }
+
+    [Fact]
+    public void Describe_ports_in_order_are_a_sequence_with_its_step_whatever_the_start()
+    {
+        Gen.Select(Gen.Int[1024, 65_535], Gen.Int[1, 4]).Sample((start, step) =>
+        {
+            NatDescription nat = Observed(start, start + step, start + (2 * step));
+            Assert.True(nat.IsSequential);
+            Assert.Equal(step, nat.Step);
+            Assert.Equal((ushort)(start + (2 * step)), nat.LastPort);
+        });
+    }
+
+    [Fact]
+    public void Describe_ports_of_a_small_block_are_a_range_that_holds_them()
+    {
+        NatDescription nat = Observed(2100, 2250, 2060);
+        Assert.Equal(PortAllocation.Random, nat.Allocation);
+        Assert.InRange(nat.LowestPort, 1024, 2060);
+        Assert.InRange(nat.HighestPort, 2250, 4096);
+        Assert.InRange(nat.RangePorts, 190, NatDescription.SmallRangePorts);
+    }
+
+    [Fact]
+    public void Describe_scattered_ports_are_the_wide_range()
+    {
+        NatDescription nat = Observed(61_000, 9_000, 33_000);
+        Assert.Equal((PortAllocation.Random, false), (nat.Allocation, nat.IsSequential));
+        Assert.InRange(nat.RangePorts, 50_000, 64_512);
+    }
+
+    [Fact]
+    public void Describe_one_port_for_all_depends_on_nobody()
+    {
+        NatDescription nat = Observed(4000, 4000, 4000);
+        Assert.Equal(NatMapping.EndpointIndependent, nat.Mapping);
+        Assert.Equal((false, PortAllocation.Unknown, 0), (nat.DependsOnPeer, nat.Allocation, nat.RangePorts));
+    }
+
+    [Fact]
+    public void Describe_after_the_network_changed_knows_nothing()
+    {
+        ReflexiveAddresses addresses = Fed(61_000, 9_000, 33_000);
+        addresses.Reset();
+        Assert.Equal(default, addresses.Describe());
+    }
+
+    [Fact]
+    public void Describe_says_what_the_interfaces_tell()
+    {
+        ReflexiveAddresses addresses = new(new DropCounters());
+        addresses.SetHostEndpoints([Addresses.Of("100.72.1.2:4000"), Addresses.Of("[2001:db8::7]:4000")]);
+        Assert.Equal(NatTraits.CarrierGrade | NatTraits.HasIPv6, addresses.Describe().Traits);
+    }
+
+    private static NatDescription Observed(params int[] ports) => Fed(ports).Describe();
+
+    private static ReflexiveAddresses Fed(params int[] ports)
+    {
+        ReflexiveAddresses addresses = new(new DropCounters());
+        for (int i = 0; i < ports.Length; i++)
+        {
+            addresses.Observe(Addresses.At(i), Seeds[i], Addresses.Of("203.0.113.7:1").WithPort((ushort)ports[i]));
+        }
+
+        return addresses;
+    }
+}

@@ -1,0 +1,161 @@
+using Carrier.Core;
+using Carrier.Node.Sessions;
+using Carrier.Simulation;
+
+namespace Carrier.Tests.Simulation;
+
+/// <summary>What networks do to live sessions: mappings that change mid-stream, relays that die, devices that move. Data goes on within a second or two.</summary>
+public class LivingSessionScenarios(ITestOutputHelper output)
+{
+    private const long Bytes = 40_000_000;
+
+    public enum Side
+    {
+        Dialler,
+        Dialled,
+    }
+
+    [Theory]
+    [InlineData(Side.Dialler)]
+    [InlineData(Side.Dialled)]
+    public void Rebinding_to_other_ports_mid_stream_is_survived_direct(Side side)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 101; seed <= 110; seed++)
+        {
+            using Pair pair = new(seed, symmetric: false);
+            pair.Run(() => (side == Side.Dialler ? pair.NatA : pair.NatB).Restart());
+            stalls.Add(pair.StallMilliseconds);
+            pair.World.Network.RunFor(TimeSpan.FromSeconds(5));
+            Assert.False(pair.Session.Machine.Path.IsRelayed, $"seed {seed}: direct again");
+        }
+
+        Judge(stalls, $"rebinding of the {side}", medianMilliseconds: 1_000, mostMilliseconds: 3_000);
+    }
+
+    [Theory]
+    [InlineData(Side.Dialler)]
+    [InlineData(Side.Dialled)]
+    public void Rebinding_while_relayed_keeps_the_session(Side side)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 121; seed <= 125; seed++)
+        {
+            using Pair pair = new(seed, symmetric: true);
+            pair.Run(() => (side == Side.Dialler ? pair.NatA : pair.NatB).Restart());
+            stalls.Add(pair.StallMilliseconds);
+        }
+
+        Judge(stalls, $"rebinding of the relayed {side}", medianMilliseconds: 2_000, mostMilliseconds: 3_500);
+    }
+
+    [Fact]
+    public void Relay_that_dies_moves_the_session_to_another_home()
+    {
+        List<double> stalls = [];
+        for (ulong seed = 131; seed <= 140; seed++)
+        {
+            using Pair pair = new(seed, symmetric: true);
+            NetworkPath relay = pair.Session.Machine.Path;
+            Assert.True(relay.IsRelayed);
+            pair.Run(() => pair.World.Nodes.Single(node => node.Host.Address == relay.Remote).Kill());
+            Assert.NotEqual(relay.Remote, pair.Session.Machine.Path.Remote);
+            stalls.Add(pair.StallMilliseconds);
+        }
+
+        Judge(stalls, "death of the relay", medianMilliseconds: 2_000, mostMilliseconds: 2_500);
+    }
+
+    [Theory]
+    [InlineData(Side.Dialler, false)]
+    [InlineData(Side.Dialled, false)]
+    [InlineData(Side.Dialler, true)]
+    public void Moving_to_another_network_keeps_the_session(Side side, bool symmetric)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 141; seed <= 145; seed++)
+        {
+            using Pair pair = new(seed, symmetric);
+            SimulatedNode mover = side == Side.Dialler ? pair.A : pair.B;
+            VirtualNat mobile = pair.World.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
+            pair.Run(() =>
+            {
+                pair.World.Network.Move(mover.Host, Endpoint.FromIPv4(0x0A000005, 40_009), mobile);
+                mover.Machine.SetHostEndpoints(pair.World.Network.Now, [mover.Host.Address]);
+                mover.Host.Pump();
+            });
+            stalls.Add(pair.StallMilliseconds);
+        }
+
+        Judge(stalls, $"move of the {side}{(symmetric ? ", relayed" : "")}", medianMilliseconds: 1_500, mostMilliseconds: 3_500);
+    }
+
+    private void Judge(List<double> stalls, string what, double medianMilliseconds, double mostMilliseconds)
+    {
+        stalls.Sort();
+        output.WriteLine($"{what}: stalls of p50 {stalls[stalls.Count / 2]:F0} ms, most {stalls[^1]:F0} ms ({stalls.Count} of {stalls.Count} recovered)");
+        Assert.InRange(stalls[stalls.Count / 2], 0, medianMilliseconds);
+        Assert.InRange(stalls[^1], 0, mostMilliseconds);
+    }
+
+    /// <summary>Two devices behind NATs, a session between them and a stream under way.</summary>
+    private sealed class Pair : IDisposable
+    {
+        private readonly PatternTraffic _down;
+
+        public Pair(ulong seed, bool symmetric)
+        {
+            World = new SimulatedWorld(seed);
+            for (int i = 0; i < 4; i++)
+            {
+                World.AddServing();
+            }
+
+            NatA = NewNat(symmetric);
+            NatB = NewNat(symmetric);
+            A = World.AddDeviceBehind(NatA);
+            B = World.AddDeviceBehind(NatB);
+            B.Machine.Listen("bulk");
+            World.RunUntilReady(TimeSpan.FromSeconds(20));
+            PatternTraffic up = new(World.Network, A);
+            _down = new PatternTraffic(World.Network, B);
+            ulong dial = A.Dial(B.Identity!.TrustId, "bulk");
+            Assert.True(World.Network.RunUntil(() => A.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)), $"seed {seed}: no session");
+            Session = A.Dialed[dial];
+            World.Network.RunFor(TimeSpan.FromSeconds(3));
+            Assert.Equal(symmetric, Session.Machine.Path.IsRelayed);
+            up.Send(Session, 1, Bytes);
+        }
+
+        public SimulatedWorld World { get; }
+
+        public VirtualNat NatA { get; }
+
+        public VirtualNat NatB { get; }
+
+        public SimulatedNode A { get; }
+
+        public SimulatedNode B { get; }
+
+        public NodeSession Session { get; }
+
+        public double StallMilliseconds => _down.LongestStall.TotalMilliseconds;
+
+        /// <summary>Lets a part of the stream through, does what the network does, and waits for the rest.</summary>
+        public void Run(Action happens)
+        {
+            Assert.True(World.Network.RunUntil(() => _down.ReceivedBytes > Bytes / 16, TimeSpan.FromSeconds(20)));
+            _down.WatchStalls();
+            Assert.True(World.Network.RunUntil(() => _down.ReceivedBytes > Bytes / 8, TimeSpan.FromSeconds(20)));
+            happens();
+            bool whole = World.Network.RunUntil(() => _down.StreamsFinished == 1, TimeSpan.FromSeconds(60));
+            Assert.True(whole, $"seed {World.Network.Seed}: {_down.ReceivedBytes} of {Bytes}, {Session.Machine.State}, {Session.Machine.Path}");
+        }
+
+        public void Dispose() => World.Dispose();
+
+        private VirtualNat NewNat(bool symmetric) => symmetric
+            ? World.NewSymmetricNat(NatPorts.Random)
+            : World.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
+    }
+}
