@@ -20,6 +20,8 @@ internal sealed record BenchOptions
         carrier-bench flood PROGRAM [--seconds N]
             Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
             when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
+        carrier-bench soak [--bytes B]
+            One session in virtual time: ten times B (10 GiB) under key updates, an idle hour, and data again; one line of JSON, exit code 1 when it did not live.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 

@@ -2,6 +2,7 @@ using Carrier.Benchmarks;
 using Carrier.Benchmarks.Flood;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
+using Carrier.Benchmarks.Soak;
 using Carrier.Benchmarks.Yardsticks;
 
 if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
@@ -30,6 +31,8 @@ switch (options.Command)
         return 0;
     case "flood" when options.Arguments.Count == 1:
         return await FloodCommand.RunAsync(options);
+    case "soak":
+        return SoakCommand.Run(10 * options.Bytes);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;
