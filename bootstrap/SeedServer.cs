@@ -54,6 +54,7 @@ internal sealed class SeedServer(SeedConfig config, CarrierNode node, SeedHealth
                 Advertise = advertised.Port == 0 ? null : advertised,
                 Seeds = [.. config.Seeds.Where(seed => seed.Key != state.Key.Public)], // one list for all seeds names this one too
                 Relay = config.Relay,
+                TunnelListen = config.TunnelPort is { } port ? new System.Net.IPEndPoint(config.Listen.Address, port) : null,
                 StateDirectory = config.State,
                 LoggerFactory = logs,
             },

@@ -56,6 +56,9 @@ public sealed partial class DhtMachine
         return true;
     }
 
+    /// <summary>The seeds may be in reach now though they were not: asks them again if nobody else is known.</summary>
+    public void AskSeedsAgain(Instant now) => _nextSeeding = _nextTick = now;
+
     private void Tick(Instant now)
     {
         _nextTick = now + TickInterval;

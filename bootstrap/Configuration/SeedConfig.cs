@@ -19,6 +19,9 @@ internal sealed record SeedConfig
     /// <summary>Where health and metrics are served; null nowhere.</summary>
     public IPEndPoint? Http { get; init; } = new(IPAddress.Loopback, 9090);
 
+    /// <summary>The TCP port at the listening address where devices without UDP are served over TLS; null for none.</summary>
+    public ushort? TunnelPort { get; init; } = 443;
+
     public RelayBudgets Relay { get; init; } = new();
 
     /// <summary>How long relayed traffic may go on after the signal to stop.</summary>

@@ -35,6 +35,9 @@ internal sealed record Setting(string Name, string Form, string Description, Fun
             SeedAddress.TryParse(value, out SeedAddress seed) ? config with { Seeds = [.. config.Seeds, seed] } : null) { IsList = true },
         new("http", "ip:port|none", "TCP address of /healthz and /metrics, without any authentication. Default 127.0.0.1:9090.", (config, value) =>
             value == "none" ? config with { Http = null } : Endpoint.TryParse(value, out Endpoint at) ? config with { Http = at.ToIPEndPoint() } : null),
+        new("tunnel", "PORT|none", "TCP port where devices without UDP are served over TLS; they look at 443. Default 443.", (config, value) =>
+            value == "none" ? config with { TunnelPort = null }
+            : ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) && port != 0 ? config with { TunnelPort = port } : null),
         new("relay-total", "RATE", "Bytes a second relayed in all: 500k, 64M, 1G or unlimited. Default 64M.", (config, value) =>
             TryRate(value, out TokenRate rate) ? config with { Relay = config.Relay with { Global = rate } } : null),
         new("relay-source", "RATE", "Bytes a second relayed from one IPv4 /24 or IPv6 /48. Default 32M.", (config, value) =>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Wire;
@@ -23,7 +24,8 @@ public sealed partial class NodeMachine
     private TokenBucket _resets;
     private TokenBucket _resetAnswers;
 
-    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void HandleDatagram(Instant now, in NetworkPath path, Span<byte> datagram, EcnCodepoint ecn)
     {
         if (datagram.IsEmpty || path.Remote.Port == 0)
         {
@@ -34,7 +36,7 @@ public sealed partial class NodeMachine
         switch ((PacketKind)datagram[0])
         {
             case PacketKind.SessionPhase0 or PacketKind.SessionPhase1:
-                HandleSessionPacket(now, path, datagram);
+                HandleSessionPacket(now, path, datagram, ecn);
                 break;
             case PacketKind.RelayData when !path.IsRelayed:
                 HandleRelayed(now, path.Remote, datagram);
@@ -60,9 +62,10 @@ public sealed partial class NodeMachine
         }
     }
 
-    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void HandleSessionPacket(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
-        if (_sessions.TryHandle(now, path, packet, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
+        if (_sessions.TryHandle(now, path, packet, ecn, out _) || !_resetAnswers.TrySpend(now, ResetAnswerRate)
             || !_outbox.TryReserve(path.HeaderBytes + SessionPacket.ResetBytes, out Span<byte> room))
         {
             return;
@@ -101,7 +104,7 @@ public sealed partial class NodeMachine
             return;
         }
 
-        HandleDatagram(now, path, inner);
+        HandleDatagram(now, path, inner, EcnCodepoint.NotCapable); // a mark says nothing of the way before the relay
     }
 
     private void HandleReset(Instant now, ReadOnlySpan<byte> packet)
@@ -128,7 +131,7 @@ public sealed partial class NodeMachine
     {
         if (_homes is not null && _homes.TryHandleStun(now, remote, message, out Endpoint observed))
         {
-            _addresses.Observe(now, remote, observed);
+            Observe(now, remote, observed);
         }
         else
         {
@@ -137,6 +140,7 @@ public sealed partial class NodeMachine
     }
 
     /// <summary>Lets the machines hand each other what the last batch or timeout brought, until nothing moves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Settle(Instant now)
     {
         _sessions.Settle(now);
@@ -185,6 +189,7 @@ public sealed partial class NodeMachine
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Settle(Instant now, in RpcEffect effect)
     {
         switch (effect.Kind)
@@ -196,7 +201,7 @@ public sealed partial class NodeMachine
                 _ = _rpc.Refuse(now, effect.Question, Refusal.NotServing);
                 break;
             case RpcEffectKind.Answered:
-                _addresses.Observe(now, effect.Remote, effect.Observed);
+                Observe(now, effect.Remote, effect.Observed);
                 _calls.Answered(now, effect);
                 break;
             case RpcEffectKind.Failed:

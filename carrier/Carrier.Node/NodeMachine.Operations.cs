@@ -1,5 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
+using Carrier.Core.Session.Recovery;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
 using Carrier.Node.Sessions;
@@ -14,16 +15,22 @@ public sealed partial class NodeMachine
     public IReadOnlyCollection<NodeSession> Sessions => _sessions.All;
 
     /// <summary>Dials a TrustID. Exactly one <see cref="NodeEffectKind.Dialed"/> or <see cref="NodeEffectKind.DialFailed"/> follows, with the number returned.</summary>
-    public ulong Dial(Instant now, TrustId peer, string protocol)
+    /// <param name="peer">Whom to reach.</param>
+    /// <param name="protocol">What to speak.</param>
+    /// <param name="congestion">This session's congestion controller, where it is not the node's.</param>
+    public ulong Dial(Instant now, TrustId peer, string protocol, CongestionControl? congestion = null)
     {
         ulong operation = _nextOperation++;
-        if (_dialer is null || !_dialer.TryBegin(now, Clock, operation, peer, protocol))
+        if (_dialer is null || !_dialer.TryBegin(now, Clock, operation, peer, protocol, congestion))
         {
             _effects.Enqueue(new NodeEffect(NodeEffectKind.DialFailed) { Operation = operation, Failure = DialFailure.Busy });
             return operation;
         }
 
-        if (!_directory.TrySearch(now, peer, operation, forDial: true))
+        // A dial that knocks where it was answered before is most likely over before the network would have said anything.
+        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, peer, operation))
+            || _directory.TrySearch(now, peer, operation, forDial: true);
+        if (!searches)
         {
             _dialer.Resolved(now, Clock, operation, [], networkAnswered: false, final: true);
         }
@@ -60,6 +67,13 @@ public sealed partial class NodeMachine
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
         _addresses.SetHosts(hosts);
+        Settle(now);
+    }
+
+    /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>
+    public void SetMappedEndpoint(Instant now, Endpoint external)
+    {
+        _addresses.SetMapped(external);
         Settle(now);
     }
 
@@ -107,6 +121,9 @@ public sealed partial class NodeMachine
         _known.Restore(snapshot.Peers.Span);
         Settle(now);
     }
+
+    /// <summary>Lets go of memory that no session needed since the last call.</summary>
+    public void TrimMemory() => _opener?.TrimSlabs();
 
     public NodeReport Report(Instant now)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Carrier.Core;
 using Carrier.Core.Crypto;
@@ -103,12 +104,13 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         }
     }
 
-    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         NetworkPath path = new(remote);
         for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
         {
-            HandleDatagram(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)));
+            HandleDatagram(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)), ecn);
         }
 
         Settle(now);
@@ -128,6 +130,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     }
 
     /// <summary>Small messages first, then relayed packets, then the sessions in turn.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit) =>
         _outbox.TryTransmit(buffer, out transmit)
         || _dht.TryTransmit(now, buffer, out transmit)
@@ -136,6 +139,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         || _sessions.TryTransmit(now, buffer, out transmit);
 
     /// <summary>The next thing to tell the application, until false.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryEffect(Instant now, out NodeEffect effect)
     {
         while (_sessions.TryEffect(out effect))
@@ -214,6 +218,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             return false;
         }
 
+        _acceptor?.Confirmed(session);
         if (!_protocols.Contains(session.Protocol))
         {
             session.Machine.Close(now, NodeCloseCode.ProtocolNotSpoken, "no such protocol here");

@@ -2,10 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using Carrier.Core;
 using Carrier.Driving;
+using Carrier.Gateways;
 using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Tunnels;
 
 namespace Carrier;
 
@@ -15,7 +17,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces and figures are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -31,6 +33,9 @@ public sealed partial class CarrierNode
 
     /// <summary>The latest figures, at most an upkeep interval old.</summary>
     internal NodeReport? LatestReport { get; private set; }
+
+    /// <summary>Where tunnels are served, or null.</summary>
+    internal IPEndPoint? TunnelEndpoint => _tunnelServer?.LocalEndpoint;
 
     /// <summary>The network thread's own bytes allocated so far.</summary>
     internal Task<long> ThreadAllocatedBytesAsync() => _thread.AskAsync(_ => GC.GetAllocatedBytesForCurrentThread());
@@ -81,18 +86,60 @@ public sealed partial class CarrierNode
                 ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
             },
 
+            Session = defaults.Session with { CongestionControl = options.CongestionControl },
+
             // Streams of the SDK go both ways.
             Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },
         };
     }
 
-    private void Start()
+    private void Start(HomeContact[] seeds)
     {
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
+        _portMapper = StartPortMapper();
+        _tunnelServer = StartTunnelServer();
+        _tunnelClient = _options.Serve || _options.TunnelPort == 0 || seeds.Length == 0 ? null : TunnelClient.Start(_thread, seeds, _options.TunnelPort, _logger);
         NodeLog.Started(_logger, OwnerName, string.Join(" and ", LocalEndpoints), _options.Serve);
     }
+
+    /// <summary>Has the router forward a port to the IPv4 socket, for a node that may be behind one.</summary>
+    private PortMapper? StartPortMapper()
+    {
+        Endpoint bound = _thread.Sockets.LocalEndpoint(AddressFamily.InterNetwork);
+        if (!_options.PortMapping || _options.Serve || bound.Port == 0 || bound.Scope == AddressScope.Loopback)
+        {
+            return null;
+        }
+
+        IPAddress address = bound.ToIPEndPoint().Address;
+        return PortMapper.Start(() => DefaultGateway.Find(bound.Port, address), SetMappedEndpoint, _logger);
+    }
+
+    private TunnelServer? StartTunnelServer()
+    {
+        if (!_options.Serve || _options.TunnelListen is not { } listen)
+        {
+            return null;
+        }
+
+        try
+        {
+            return TunnelServer.Start(listen, _thread, _logger);
+        }
+        catch (SocketException e)
+        {
+            TunnelLog.NotServed(_logger, listen.Port, e.SocketErrorCode); // most devices have UDP: a seed without this is a seed
+            return null;
+        }
+    }
+
+    private void SetMappedEndpoint(Endpoint external) => _thread.Post(new NetworkCall<bool>(now =>
+    {
+        _thread.Machine.SetMappedEndpoint(now, external);
+        return true;
+    }));
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
     {
@@ -137,6 +184,8 @@ public sealed partial class CarrierNode
             _thread.Machine.SetHostEndpoints(now, hosts);
         }
 
+        _thread.Machine.TrimMemory();
+        _thread.Pool.Trim();
         return _thread.Machine.Report(now);
     }
 
@@ -144,8 +193,20 @@ public sealed partial class CarrierNode
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _upkeep.ConfigureAwait(false);
+        Task unmapped = _portMapper?.DisposeAsync().AsTask() ?? Task.CompletedTask;
         Task cancelled = _listeners.CancelAsync();
         NodeSnapshot snapshot = await SayGoodbyeAsync().ConfigureAwait(false);
+        await unmapped.ConfigureAwait(false);
+        if (_tunnelClient is not null)
+        {
+            await _tunnelClient.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_tunnelServer is not null)
+        {
+            await _tunnelServer.DisposeAsync().ConfigureAwait(false);
+        }
+
         await _thread.DisposeAsync().ConfigureAwait(false);
         await cancelled.ConfigureAwait(false);
         await _listeners.WhenEndedAsync().ConfigureAwait(false);

@@ -3,10 +3,12 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Driving;
+using Carrier.Gateways;
 using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier;
@@ -25,6 +27,9 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
+    private PortMapper? _portMapper;
+    private TunnelClient? _tunnelClient;
+    private TunnelServer? _tunnelServer;
     private Task? _disposal;
 
     private CarrierNode(CarrierNodeOptions options, DatagramSockets sockets, HomeContact[] seeds)
@@ -74,7 +79,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         HomeContact[] seeds = await SeedLookup.ResolveAsync(options.Seeds, options.LoggerFactory.CreateLogger("Carrier.Node"), cancellationToken).ConfigureAwait(false);
         DatagramSockets sockets = DatagramSockets.Bind(BindingOf(options));
         CarrierNode node = new(options, sockets, seeds);
-        node.Start();
+        node.Start(seeds);
         return node;
     }
 
@@ -86,12 +91,21 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     /// <param name="protocol">What to speak. The peer's refusal shows as the session's end: <see cref="CarrierError.ProtocolNotSpoken"/>.</param>
     /// <param name="cancellationToken">Gives the dial up.</param>
     /// <exception cref="CarrierException">The peer was not reached; its error says why.</exception>
-    public async Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, CancellationToken cancellationToken = default)
+    public Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, CancellationToken cancellationToken = default) =>
+        ConnectAsync(peer, protocol, ConnectOptions.Default, cancellationToken);
+
+    /// <param name="peer">Whom to reach.</param>
+    /// <param name="protocol">What to speak.</param>
+    /// <param name="options">What holds for this session only.</param>
+    /// <param name="cancellationToken">Gives the dial up.</param>
+    /// <inheritdoc cref="ConnectAsync(TrustId, string, CancellationToken)"/>
+    public async Task<CarrierSession> ConnectAsync(TrustId peer, string protocol, ConnectOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(protocol);
+        ArgumentNullException.ThrowIfNull(options);
         try
         {
-            return await new PendingDial(_thread, peer, protocol).RunAsync(cancellationToken).ConfigureAwait(false);
+            return await new PendingDial(_thread, peer, protocol, options).RunAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (CarrierException e)
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using Carrier.Core;
 using Carrier.Core.Crypto;
+using Carrier.Core.Session.Recovery;
 using Carrier.Net;
 using Carrier.Node.Relay;
 using Microsoft.Extensions.Logging;
@@ -28,11 +29,23 @@ public sealed record CarrierNodeOptions
     /// <summary>How much a serving node relays for others.</summary>
     public RelayBudgets Relay { get; init; } = new();
 
+    /// <summary>Whether to ask the router for a forwarded port (PCP, NAT-PMP, UPnP). Never done by a node that serves or is bound to loopback alone.</summary>
+    public bool PortMapping { get; init; } = true;
+
+    /// <summary>The TCP port at seeds where a network without UDP is left through TLS. Zero never does.</summary>
+    public ushort TunnelPort { get; init; } = 443;
+
+    /// <summary>Where a serving node takes such connections; null nowhere.</summary>
+    public IPEndPoint? TunnelListen { get; init; }
+
     /// <summary>A folder for the routing table, records and devices met; made if missing. Null keeps nothing over a restart.</summary>
     public string? StateDirectory { get; init; }
 
     /// <summary>How long a dial may take.</summary>
     public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The congestion controller of this side's sessions, unless a dial chooses another (<see cref="ConnectOptions"/>).</summary>
+    public CongestionControl CongestionControl { get; init; }
 
     /// <summary>How long the network thread looks for work before it sleeps while traffic is brisk. It saves some 40 µs a round trip and costs a core meanwhile.</summary>
     public TimeSpan SpinBeforeBlocking { get; init; }

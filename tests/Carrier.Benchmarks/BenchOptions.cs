@@ -1,5 +1,6 @@
 using System.Globalization;
 using Carrier.Benchmarks.Transports;
+using Carrier.Core.Session.Recovery;
 
 namespace Carrier.Benchmarks;
 
@@ -22,6 +23,17 @@ internal sealed record BenchOptions
             when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
         carrier-bench soak [--bytes B]
             One session in virtual time: ten times B (10 GiB) under key updates, an idle hour, and data again; one line of JSON, exit code 1 when it did not live.
+        carrier-bench headers [N]
+            Judges and saves N chain headers (100000) with merged-mining proofs of depth 0 to 4; one line of JSON.
+        carrier-bench link receive ADDRESS [--cipher C]
+            A seed and a device bound to ADDRESS; prints "READY ARG" and takes what is sent until its input closes.
+        carrier-bench link send ARG ADDRESS [--seconds N | --bytes B] [--sessions N] [--congestion cubic|bbr] [--cipher C]
+            Sends from ADDRESS over N sessions at once; prints READY, waits for a line, then one line of JSON a session. tests/lab drives both.
+        carrier-bench vouchers [N]
+            Streams N vouchers (1000000) through one channel, two stores on disk, and settles it on the devnet's ledger; one line of JSON.
+        carrier-bench channels [--schedules N] [--seed S] [--naive]
+            Runs N adversarial schedules of a payment channel (10000) from seed S on (1); every seed in which an honest side lost too much is printed.
+            --naive takes the textbook's refund instead: it must lose. One line of JSON at the end; exit code 1 if a schedule failed.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 
@@ -45,11 +57,24 @@ internal sealed record BenchOptions
 
     public long Bytes { get; private init; } = 1L << 30;
 
+    public int Seconds { get; init; }
+
+    public int Sessions { get; private init; } = 1;
+
+    public CongestionControl Congestion { get; private init; }
+
     public int Pings { get; private init; } = 10_000;
 
     public int Handshakes { get; private init; } = 200;
 
-    public int Seconds { get; private init; } = 60;
+    /// <summary>How many adversarial schedules to run.</summary>
+    public int Schedules { get; private init; } = 10_000;
+
+    /// <summary>The seed of the first schedule.</summary>
+    public long Seed { get; private init; } = 1;
+
+    /// <summary>Whether the channel under test has the textbook's refund.</summary>
+    public bool Naive { get; private init; }
 
     /// <summary>The options a child process needs to make the same transport.</summary>
     public IEnumerable<string> TransportOptions =>
@@ -71,6 +96,10 @@ internal sealed record BenchOptions
             {
                 options = options with { NoGso = true };
             }
+            else if (word is "--naive")
+            {
+                options = options with { Naive = true };
+            }
             else if (word is "--details")
             {
                 options = options with { Details = true };
@@ -86,7 +115,7 @@ internal sealed record BenchOptions
             }
         }
 
-        int commandWords = words is ["peer" or "yardstick", _, ..] ? 2 : Math.Min(words.Count, 1);
+        int commandWords = words is ["peer" or "yardstick" or "link", _, ..] ? 2 : Math.Min(words.Count, 1);
         options = options with { Command = string.Join(' ', words.Take(commandWords)), Arguments = [.. words.Skip(commandWords)] };
         return options.Command != "peer client" || options.TryTakeClientNumbers(out options, out error);
     }
@@ -103,9 +132,13 @@ internal sealed record BenchOptions
             "--cipher" => this with { Cipher = value },
             "--bytes" when TryNumber(value, out long bytes) => this with { Bytes = bytes },
             "--rounds" when isNumber && number > 0 => this with { Rounds = (int)number },
+            "--seconds" when isNumber => this with { Seconds = (int)number },
+            "--sessions" when isNumber && number > 0 => this with { Sessions = (int)number },
+            "--congestion" when Enum.TryParse(value, ignoreCase: true, out CongestionControl congestion) => this with { Congestion = congestion },
             "--pings" when isNumber => this with { Pings = (int)number },
-            "--seconds" when isNumber && number > 0 => this with { Seconds = (int)number },
             "--handshakes" when isNumber => this with { Handshakes = (int)number },
+            "--schedules" when isNumber && number > 0 => this with { Schedules = (int)number },
+            "--seed" when TryNumber(value, out long seed) => this with { Seed = seed },
             _ => this,
         };
         return !ReferenceEquals(options, this);

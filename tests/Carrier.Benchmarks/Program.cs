@@ -1,5 +1,8 @@
 using Carrier.Benchmarks;
+using Carrier.Benchmarks.Chain;
+using Carrier.Benchmarks.Channels;
 using Carrier.Benchmarks.Flood;
+using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Soak;
@@ -33,6 +36,20 @@ switch (options.Command)
         return await FloodCommand.RunAsync(options);
     case "soak":
         return SoakCommand.Run(10 * options.Bytes);
+    case "headers":
+        HeadersCommand.Run(options);
+        return 0;
+    case "link receive" when options.Arguments.Count == 1:
+        await LinkReceiver.RunAsync(options);
+        return 0;
+    case "link send" when options.Arguments.Count == 2:
+        await LinkSender.RunAsync(options);
+        return 0;
+    case "vouchers":
+        await VouchersCommand.RunAsync(options);
+        return 0;
+    case "channels":
+        return ScheduleCommand.Run(options);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;

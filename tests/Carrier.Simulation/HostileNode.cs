@@ -64,7 +64,7 @@ public sealed class HostileNode : IDatagramMachine, IDisposable
 
     public Instant NextDeadline => Instant.Never;
 
-    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn)
     {
         ReceivedDatagrams++;
         ReceivedBytes += datagrams.Length;

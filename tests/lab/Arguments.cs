@@ -6,12 +6,12 @@ namespace Carrier.Lab;
 /// <summary>A command line: a verb, words, options that take a value and flags that do not. An unknown option is refused.</summary>
 internal sealed class Arguments
 {
-    private static readonly string[] Flags = ["--json", "--keep", "--fresh", "--help"];
+    private static readonly string[] Flags = ["--json", "--keep", "--fresh", "--all", "--short", "--help"];
     private static readonly string[] Options =
     [
-        "--repeats", "--bytes", "--carrier", "--seed", "--artifacts", "--run",
+        "--repeats", "--bytes", "--carrier", "--seed", "--artifacts", "--run", "--kinds",
         "--delay-ms", "--jitter-ms", "--loss-percent", "--rate-mbit", "--device",
-        "--server", "--address", "--other-address", "--port", "--room", "--member", "--timeout-ms",
+        "--from", "--to", "--case", "--seconds", "--bench", "--server", "--address", "--other-address", "--port", "--room", "--member", "--timeout-ms",
     ];
 
     private readonly Dictionary<string, string> _options = [];

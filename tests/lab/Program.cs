@@ -1,10 +1,15 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Carrier.Lab.Blocked;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Gateways;
+using Carrier.Lab.Links;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
+using Carrier.Lab.Services;
 using Carrier.Lab.Tools;
+using Carrier.Lab.Translation;
 
 namespace Carrier.Lab;
 
@@ -15,18 +20,29 @@ internal static class Program
 
           verify                      hold the lab itself to its word: NATs, delay, throughput, plain hole punching
           matrix                      carrier between every ordered pair of NAT kinds
+          services                    ssh, scp, iperf3, nginx and curl through carrier serve, forward, pipe and socks
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
+          gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
+          blocked                     networks without UDP, or with TCP port 443 alone
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
+          links                       Carrier and the kernel's TCP CUBIC over emulated links, as a table of goodputs and bars
           delay --device tun0         the link emulator (the lab starts it)
+          translate NAT...            the userspace NATs (the lab starts them)
           probe-server, probe         the NAT probe by hand
 
         matrix, pair:
           --repeats 1 --bytes 2097152 --carrier PATH --seed PATH --artifacts artifacts/lab
           --json                      one JSON object on standard output, everything else on standard error
           --fresh                     restart both nodes before every dial, not only between rounds
-        verify, matrix, pair:
+        links:
+          --case NAME --seconds 20 --repeats 3 --bench PATH
+          --short                     a few cases, one short run each
+        services:
+          --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
+        verify, matrix, pair, services:
           --keep                      leave the lab standing
+          --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
         """;
 
@@ -36,9 +52,14 @@ internal static class Program
         try
         {
             var arguments = Arguments.Parse(args);
-            if (arguments.Verb == "delay")
+            if (arguments.Verb is "delay" or "link")
             {
-                return DelayCommand.Run(arguments);
+                return arguments.Verb == "delay" ? DelayCommand.Run(arguments) : LinkCommand.Run(arguments);
+            }
+
+            if (arguments.Verb == "translate")
+            {
+                return TranslateCommand.Run(arguments);
             }
 
             using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
@@ -71,7 +92,15 @@ internal static class Program
                 return await InLabAsync(arguments, VerifyCommand.RunAsync, cancellation);
             case "matrix" when arguments.Words.Count == 0:
             case "pair" when arguments.Words.Count == 2:
-                return await MatrixAsync(arguments, cancellation);
+                return await WithCarrierAsync(arguments, commands => new MatrixCommand(arguments, commands).RunAsync, cancellation);
+            case "gateway":
+                return await GatewayAsync(arguments, cancellation);
+            case "blocked":
+                return await WithCarrierAsync(arguments, commands => new BlockedCommand(commands).RunAsync, cancellation);
+            case "links":
+                return await LinksAsync(arguments, cancellation);
+            case "services":
+                return await ServicesAsync(arguments, cancellation);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -88,15 +117,63 @@ internal static class Program
         }
     }
 
-    private static async Task<int> MatrixAsync(Arguments arguments, CancellationToken cancellation)
+    private static async Task<int> WithCarrierAsync(
+        Arguments arguments, Func<CarrierCommands, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task>> command, CancellationToken cancellation)
     {
         if (CarrierCommands.Find(arguments, out string missing) is { } commands)
         {
-            return await InLabAsync(arguments, new MatrixCommand(arguments, commands).RunAsync, cancellation);
+            return await InLabAsync(arguments, command(commands), cancellation);
         }
 
         var tally = new Tally();
         tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> LinksAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        foreach (string missing in kernel.Missing)
+        {
+            tally.Skip("the links need", missing);
+        }
+
+        if (kernel.Missing.Count == 0)
+        {
+            await LinksCommand.RunAsync(arguments, tally, cancellation);
+        }
+
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> ServicesAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        string missing = ServicesCommand.Missing;
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            return await InLabAsync(arguments, new ServicesCommand(arguments, commands).RunAsync, cancellation);
+        }
+
+        var tally = new Tally();
+        tally.Skip(arguments.Verb, missing);
+        return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> GatewayAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        var tally = new Tally();
+        KernelFeatures kernel = await KernelFeatures.ProbeAsync(cancellation);
+        string missing = string.Join("; ", kernel.Missing);
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
+        {
+            await new GatewayCommand(commands).RunAsync(tally, cancellation);
+        }
+        else
+        {
+            tally.Skip(arguments.Verb, missing);
+        }
+
         return Conclude(arguments, tally);
     }
 
@@ -111,9 +188,9 @@ internal static class Program
             tally.Skip("the lab needs", missing);
         }
 
-        foreach ((SiteKind kind, string reason) in kernel.MissingNats)
+        foreach ((NatKind kind, string reason) in kernel.MissingNats)
         {
-            tally.Skip($"NAT kind {kind.Name()}, and every pair with it", reason);
+            tally.Skip($"NAT kind {kind}, and every pair with it", reason);
         }
 
         if (kernel.Missing.Count == 0)
@@ -121,7 +198,7 @@ internal static class Program
             var shape = LinkShape.From(arguments);
             long begun = Stopwatch.GetTimestamp();
             bool keep = arguments.Has("--keep");
-            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(kernel.Nats), shape, keep, cancellation);
+            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(KindsFor(arguments).Where(kernel.CanMake)), shape, keep, cancellation);
             Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: "
                 + $"{network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
             await command(network, shape, tally, cancellation);
@@ -132,6 +209,18 @@ internal static class Program
         }
 
         return Conclude(arguments, tally);
+    }
+
+    private static IEnumerable<SiteKind> KindsFor(Arguments arguments)
+    {
+        if (arguments.Text("--kinds") is { } listed)
+        {
+            return listed.Split(',').Select(name => SiteKinds.Parse(name) ?? throw new LabException(
+                $"no kind '{name}'; there are: {string.Join(", ", SiteKinds.All.Select(kind => kind.Name()))}"));
+        }
+
+        SiteKind[] named = [.. SiteKinds.All.Where(kind => arguments.Words.Any(word => word == kind.Name() || word == $"{kind.Name()}-a" || word == $"{kind.Name()}-b"))];
+        return arguments.Verb == "blocked" ? BlockedCommand.Kinds : arguments.Has("--all") ? SiteKinds.All : arguments.Verb == "pair" && named.Length > 0 ? named : SiteKinds.Usual;
     }
 
     private static int Conclude(Arguments arguments, Tally tally)

@@ -34,9 +34,16 @@ internal static class CarrierCommand
         PingCommand.Build(),
         SendCommand.Build(),
         ReceiveCommand.Build(),
+        ServeCommand.Build(),
+        ForwardCommand.Build(),
+        PipeCommand.Build(),
+        SocksCommand.Build(),
+        ServicesCommand.Build(),
         AllowCommand.BuildAllow(),
         AllowCommand.BuildDeny(),
+        WalletCommand.Build(),
         DemoCommand.Build(),
+        DevnetCommand.Build(),
     };
 
     /// <summary>Runs one command line and returns its exit code.</summary>

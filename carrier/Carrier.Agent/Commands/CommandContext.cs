@@ -25,7 +25,7 @@ internal sealed class CommandContext
 
     public AgentHome Home { get; }
 
-    public IPresenter Presenter { get; }
+    public IPresenter Presenter { get; private set; }
 
     public IdentityStore Identity => new(Home, SystemRandomSource.Shared, TimeProvider.System);
 
@@ -64,12 +64,12 @@ internal sealed class CommandContext
     /// <summary>Runs a request on the agent of this home; without one, on a node that lives as long as the command.</summary>
     public async Task RunAsync(ControlRequest request, CancellationToken cancellationToken)
     {
-        if (await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        if (await TryRunOnDaemonAsync(request, Presenter, cancellationToken).ConfigureAwait(false))
         {
             return;
         }
 
-        AgentRuntime runtime = await StartAgentAsync(null, cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             await runtime.Network.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
@@ -80,14 +80,27 @@ internal sealed class CommandContext
     /// <summary>Runs a request that has no meaning without a running agent.</summary>
     public async Task RunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
     {
-        if (!await TryRunOnDaemonAsync(request, cancellationToken).ConfigureAwait(false))
+        if (!await TryRunOnDaemonAsync(request, Presenter, cancellationToken).ConfigureAwait(false))
         {
-            throw new AgentException(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
+            throw NoAgent();
+        }
+    }
+
+    /// <summary>Runs a request whose data goes through standard input and output; what is said of it goes to standard error.</summary>
+    public async Task PipeOnDaemonAsync(PipeRequest request, CancellationToken cancellationToken)
+    {
+        Presenter = Presenter is JsonPresenter ? new JsonPresenter(Console.Error) : Presenter;
+        if (!await TryRunOnDaemonAsync(request, new PipePresenter(), cancellationToken).ConfigureAwait(false))
+        {
+            throw NoAgent();
         }
     }
 
     /// <summary>Opens the keys and starts a node of this home.</summary>
-    public Task<AgentRuntime> StartAgentAsync(string? listen, CancellationToken cancellationToken)
+    /// <param name="listen">What to bind; null for any address.</param>
+    /// <param name="portMapping">Whether to ask the router for a port: not worth it for a node that lives as long as a command.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, CancellationToken cancellationToken)
     {
         // A logging framework is a quarter of the start: only for who asked.
         ILoggerFactory loggers = _verbose ? ConsoleLog.Create() : NullLoggerFactory.Instance;
@@ -98,7 +111,7 @@ internal sealed class CommandContext
             cancel =>
             {
                 KeystoreContents keys = OpenKeys();
-                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, Home.NodeState, loggers), cancel);
+                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, Home.NodeState, loggers), cancel);
             },
             loggers.CreateLogger("Carrier.Agent"),
             cancellationToken);
@@ -122,7 +135,16 @@ internal sealed class CommandContext
         return id;
     }
 
-    private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
+    /// <summary>Opens the owner's key, which pays and signs for the owner; the contents are the caller's to dispose.</summary>
+    public KeystoreContents OpenOwner()
+    {
+        IdentityStore store = Identity;
+        return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+    }
+
+    private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
+
+    private async Task<bool> TryRunOnDaemonAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
         ControlClient? daemon = await ControlClient.TryConnectAsync(Home, cancellationToken).ConfigureAwait(false);
         if (daemon is null)
@@ -132,7 +154,7 @@ internal sealed class CommandContext
 
         await using (daemon.ConfigureAwait(false))
         {
-            await daemon.RunAsync(request, Presenter, cancellationToken).ConfigureAwait(false);
+            await daemon.RunAsync(request, conversation, cancellationToken).ConfigureAwait(false);
         }
 
         return true;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
+using Carrier.Agent.Tunnels;
 
 namespace Carrier.Agent.Commands;
 
@@ -26,7 +27,16 @@ internal static class ReplyText
         AskReply ask => Invariant(
             $"{ask.Peer} wants to send '{SafeText.Of(ask.Name)}' ({ask.Files} files, {(ask.Bytes is { } bytes ? Size(bytes) : "size unknown")})."),
         ReceivedReply received => Of(received),
+        TunnelReply { Tunnel: var tunnel } => Of(tunnel),
+        OpenedReply opened => Invariant($"connected to {SafeText.Of(opened.Service)} of {opened.Peer}"),
         DemoReply demo => Of(demo),
+        ChainReply chain => Invariant($"{chain.Network} at height {chain.Height} ({chain.Checked}; {chain.Agreeing} of {chain.Nodes} nodes agree)"),
+        BalanceReply balance => Of(balance),
+        PaymentReply payment => Invariant($"{payment.TransactionId}  {payment.Result}, taken by {payment.NodesTook} nodes"),
+        HistoryReply entry => Invariant(
+            $"{entry.TransactionId}  {entry.Kind} {entry.Amount}  {entry.State}{(entry.Height is { } height ? Invariant($" at {height}, {entry.Confirmations} deep") : "")}  {SafeText.Of(entry.To)} {SafeText.Of(entry.Note)}"),
+        ProofReply proof => Invariant(
+            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
         EndReply end => SafeText.Of(end.Message ?? string.Empty),
         _ => string.Empty,
     };
@@ -41,6 +51,20 @@ internal static class ReplyText
         }
 
         return unit == 0 ? Invariant($"{bytes} bytes") : Invariant($"{size:0.0} {Units[unit]}");
+    }
+
+    private static string Of(BalanceReply balance)
+    {
+        var text = new StringBuilder(Invariant($"confirmed  {balance.Confirmed} ELA"));
+        foreach ((string name, string amount) in new[] { ("pending", balance.Pending), ("locked", balance.Locked), ("disputed", balance.Disputed) })
+        {
+            if (amount != "0")
+            {
+                text.AppendLine().Append(Invariant($"{name,-9}  {amount} ELA"));
+            }
+        }
+
+        return text.ToString();
     }
 
     private static string Of(IdentityReply identity)
@@ -88,6 +112,21 @@ internal static class ReplyText
         ? Invariant($"received {SafeText.Of(received.Path)} from {received.Peer}")
         : Invariant($"not received from {received.Peer}: {SafeText.Of(received.Name ?? "an offer")} ({received.Failure})")
             + (received.Failure == "NotAllowed" ? Invariant($". To accept: carrier allow {received.Peer}") : string.Empty);
+
+    private static string Of(TunnelReport tunnel)
+    {
+        string to = tunnel.Peer is not null ? Invariant($" to {SafeText.Of(tunnel.Service ?? string.Empty)} of {tunnel.Peer}")
+            : tunnel.Service is null ? " to names under .carrier"
+            : Invariant($" for {Who(tunnel.Allow ?? [])}");
+        string state = tunnel.Failure is not null ? Invariant($"  NOT RUNNING: {SafeText.Of(tunnel.Failure)}")
+            : tunnel.Total + tunnel.Failed == 0 ? string.Empty
+            : Invariant($"  {tunnel.Open} open of {tunnel.Total}, {tunnel.Failed} failed, in {Size(tunnel.BytesIn)}, out {Size(tunnel.BytesOut)}");
+        return Invariant($"{tunnel.Id}  {tunnel.Protocol} {SafeText.Of(tunnel.Local)}{to}{(tunnel.Kept ? ", kept" : string.Empty)}{state}");
+    }
+
+    private static string Who(IReadOnlyList<string> allow) => allow.Contains(ServiceDefinition.Anybody) ? "anybody"
+        : allow.Count == 0 ? "your own devices only (--allow TRUSTID or --allow any lets others in)"
+        : Invariant($"your own devices and {string.Join(", ", allow)}");
 
     private static string Of(DemoReply demo)
     {

@@ -13,11 +13,13 @@ internal static class UpCommand
 
     private static readonly Option<string?> Listen = new("--listen") { Description = "Bind this address. Default: any address, a free port.", HelpName = "ip:port" };
 
+    private static readonly Option<bool> NoPortMapping = new("--no-port-mapping") { Description = "Do not ask the router for a forwarded port." };
+
     public static Command Build()
     {
         var command = new Command("up", "Run the agent in the foreground; prints READY and the TrustID once it can be reached.")
         {
-            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen,
+            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping,
         };
         command.SetAction(CommandContext.Action(RunAsync));
         return command;
@@ -26,12 +28,13 @@ internal static class UpCommand
     private static async Task RunAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken)
     {
         ReceiveRequest attendance = ReceiveOptions.Read(context, parsed, once: false, asks: false);
-        AgentRuntime runtime = await context.StartAgentAsync(parsed.GetValue(Listen), cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await context.StartAgentAsync(parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             ControlServer server = ControlServer.Start(context.Home, runtime.Service, NullLogger.Instance);
             await using (server.ConfigureAwait(false))
             {
+                await runtime.StartKeptTunnelsAsync().ConfigureAwait(false);
                 var quiet = new QuietPresenter(context.Presenter);
                 Task attending = runtime.Service.RunAsync(attendance, quiet, cancellationToken);
                 await WaitUntilReadyAsync(context, runtime, cancellationToken).ConfigureAwait(false);

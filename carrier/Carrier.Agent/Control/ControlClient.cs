@@ -23,7 +23,7 @@ internal sealed class ControlClient : IAgent, IAsyncDisposable
         try
         {
             await _connection.WriteAsync(request, ControlJson.Default.ControlRequest, cancellationToken).ConfigureAwait(false);
-            if (request is SendRequest { Path: null })
+            if (request.HasInput)
             {
                 pump = _connection.WriteDataAsync(conversation.Input, ended.Token);
             }
@@ -62,6 +62,11 @@ internal sealed class ControlClient : IAgent, IAsyncDisposable
                     bool yes = await conversation.AskAsync(question, cancellationToken).ConfigureAwait(false);
                     await _connection.WriteAsync(new ControlAnswer(question.Question, yes), ControlJson.Default.ControlAnswer, cancellationToken)
                         .ConfigureAwait(false);
+                    break;
+                case OpenedReply:
+                    await conversation.SayAsync(reply, cancellationToken).ConfigureAwait(false);
+                    await _connection.ReadDataAsync(conversation.Output, cancellationToken).ConfigureAwait(false);
+                    await conversation.Output.DisposeAsync().ConfigureAwait(false);
                     break;
                 default:
                     await conversation.SayAsync(reply, cancellationToken).ConfigureAwait(false);

@@ -7,7 +7,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Carrier.Agent.Control;
 
-/// <summary>One connection of the control protocol, either end: JSON lines both ways, and behind a request that has data, chunks.</summary>
+/// <summary>One connection of the control protocol, either end: JSON lines both ways; behind a request that has data, and behind an opened pipe, chunks.</summary>
 /// <remarks>
 /// <code>
 ///  line   one JSON object of at most 65,536 bytes, LF
@@ -83,6 +83,37 @@ internal sealed class ControlConnection : IAsyncDisposable
         while (read > 0);
     }
 
+    /// <summary>Sends at most <see cref="MaxChunkBytes"/> as one chunk; none at all is the end of the data.</summary>
+    public async ValueTask WriteChunkAsync(ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        byte[] chunk = ArrayPool<byte>.Shared.Rent(sizeof(uint) + data.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(chunk, (uint)data.Length);
+        data.CopyTo(chunk.AsMemory(sizeof(uint)));
+        try
+        {
+            await WriteRawAsync(chunk.AsMemory(0, sizeof(uint) + data.Length), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+    }
+
+    /// <summary>Takes data to its end and into <paramref name="destination"/>.</summary>
+    public async Task ReadDataAsync(Stream destination, CancellationToken cancellationToken)
+    {
+        byte[] block = new byte[MaxChunkBytes];
+        while (await ReadChunkHeadAsync(cancellationToken).ConfigureAwait(false) is var left and > 0)
+        {
+            while (left > 0)
+            {
+                int read = await ReadChunkAsync(block.AsMemory(0, left), cancellationToken).ConfigureAwait(false);
+                left -= read > 0 ? read : throw new EndOfStreamException("The agent ended before the data did.");
+                await destination.WriteAsync(block.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Reads the head of the next chunk: its bytes, zero at the end of the data.</summary>
     /// <exception cref="IOException">The connection ended before the data did, or the head is none.</exception>
     public async ValueTask<int> ReadChunkHeadAsync(CancellationToken cancellationToken)
@@ -91,7 +122,7 @@ internal sealed class ControlConnection : IAsyncDisposable
         for (int filled = 0; filled < head.Length;)
         {
             int read = await ReadChunkAsync(head.AsMemory(filled), cancellationToken).ConfigureAwait(false);
-            filled += read > 0 ? read : throw new EndOfStreamException("The command that sent this data ended before the data did.");
+            filled += read > 0 ? read : throw new EndOfStreamException("The other end was gone before the data had ended.");
         }
 
         uint length = BinaryPrimitives.ReadUInt32BigEndian(head);
@@ -103,9 +134,10 @@ internal sealed class ControlConnection : IAsyncDisposable
     {
         ReadResult result = await _reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         ReadOnlySequence<byte> taken = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, destination.Length));
+        int bytes = (int)taken.Length;
         taken.CopyTo(destination.Span);
         _reader.AdvanceTo(taken.End);
-        return (int)taken.Length;
+        return bytes;
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Carrier.Agent.Network;
 using Carrier.Agent.State;
+using Carrier.Agent.Tunnels;
 
 namespace Carrier.Agent.Control;
 
@@ -16,10 +17,17 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(SentReply), "sent")]
 [JsonDerivedType(typeof(AskReply), "ask")]
 [JsonDerivedType(typeof(ReceivedReply), "received")]
+[JsonDerivedType(typeof(TunnelReply), "tunnel")]
+[JsonDerivedType(typeof(OpenedReply), "opened")]
 [JsonDerivedType(typeof(EndReply), "end")]
 [JsonDerivedType(typeof(IdentityReply), "identity")]
 [JsonDerivedType(typeof(ReadyReply), "ready")]
 [JsonDerivedType(typeof(DemoReply), "demo")]
+[JsonDerivedType(typeof(ChainReply), "chain")]
+[JsonDerivedType(typeof(BalanceReply), "balance")]
+[JsonDerivedType(typeof(PaymentReply), "payment")]
+[JsonDerivedType(typeof(HistoryReply), "history")]
+[JsonDerivedType(typeof(ProofReply), "proof")]
 internal abstract record ControlReply;
 
 /// <summary>Something the user should know; the work goes on.</summary>
@@ -54,6 +62,12 @@ internal sealed record AskReply(int Question, string Peer, string Name, int File
 
 /// <param name="Failure">Null when it is whole and at <paramref name="Path"/>.</param>
 internal sealed record ReceivedReply(string Peer, string? Name, string? Path, long Bytes, string? Sha256, string? Failure) : ControlReply;
+
+/// <summary>A service, forward or SOCKS port.</summary>
+internal sealed record TunnelReply(TunnelReport Tunnel) : ControlReply;
+
+/// <summary>A pipe is open: data follows, then the last line.</summary>
+internal sealed record OpenedReply(string Peer, string Service) : ControlReply;
 
 /// <summary>The last line: how it ended, and for every code but 0 a sentence that says what to do next.</summary>
 internal sealed record EndReply(ExitCode ExitCode, string? Message = null) : ControlReply;

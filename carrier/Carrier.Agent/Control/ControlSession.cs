@@ -4,21 +4,27 @@ using Carrier.Agent.State;
 namespace Carrier.Agent.Control;
 
 /// <summary>The agent's end of one connection: reads the request, runs it, and stops it when the client goes.</summary>
+#pragma warning disable CA1001 // the output is disposed where the conversation ends, before its last line
 internal sealed class ControlSession : IConversation
+#pragma warning restore CA1001
 {
     private readonly ControlConnection _connection;
     private readonly CancellationTokenSource _clientGone;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<bool>> _questions = new();
+    private readonly ChunkOutput _output;
     private Task _listening = Task.CompletedTask;
 
     private ControlSession(ControlConnection connection, CancellationTokenSource clientGone)
     {
         _connection = connection;
         _clientGone = clientGone;
+        _output = new ChunkOutput(connection);
         Input = new ChunkStream(connection, () => _listening = ListenAsync());
     }
 
     public Stream Input { get; }
+
+    public Stream Output => _output;
 
     /// <summary>Serves one connection to its end.</summary>
     public static async Task RunAsync(ControlConnection connection, IAgent agent, CancellationToken stopping)
@@ -31,7 +37,7 @@ internal sealed class ControlSession : IConversation
 
         using var clientGone = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var session = new ControlSession(connection, clientGone);
-        if (request is not SendRequest { Path: null })
+        if (!request.HasInput)
         {
             session._listening = session.ListenAsync();
         }
@@ -40,6 +46,7 @@ internal sealed class ControlSession : IConversation
         if (!clientGone.IsCancellationRequested || stopping.IsCancellationRequested)
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            await session._output.DisposeAsync().ConfigureAwait(false);
             await connection.WriteAsync<ControlReply>(end, ControlJson.Default.ControlReply, patience.Token).ConfigureAwait(false);
         }
 
@@ -47,8 +54,14 @@ internal sealed class ControlSession : IConversation
         await session._listening.ConfigureAwait(false);
     }
 
-    public async ValueTask SayAsync(ControlReply reply, CancellationToken cancellationToken) =>
+    public async ValueTask SayAsync(ControlReply reply, CancellationToken cancellationToken)
+    {
         await _connection.WriteAsync(reply, ControlJson.Default.ControlReply, cancellationToken).ConfigureAwait(false);
+        if (reply is OpenedReply)
+        {
+            _output.Begin();
+        }
+    }
 
     public async ValueTask<bool> AskAsync(AskReply question, CancellationToken cancellationToken)
     {

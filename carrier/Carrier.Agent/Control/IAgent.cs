@@ -13,8 +13,11 @@ internal interface IAgent
 /// <summary>The other end of a request: whoever asked.</summary>
 internal interface IConversation
 {
-    /// <summary>The data of a <see cref="SendRequest"/> without a path. Its end is the end; if the asker vanishes, reading throws <see cref="IOException"/>.</summary>
+    /// <summary>The data of a request that has some. Its end is the end; if the asker vanishes, reading throws <see cref="IOException"/>.</summary>
     Stream Input { get; }
+
+    /// <summary>Where the data of a <see cref="PipeRequest"/> goes, once <see cref="OpenedReply"/> was said; disposing it is its end.</summary>
+    Stream Output => Stream.Null;
 
     ValueTask SayAsync(ControlReply reply, CancellationToken cancellationToken);
 

@@ -31,6 +31,7 @@ internal sealed class CarrierNetwork : INetwork
                 Identity = new NodeIdentity(settings.Keys.Device!, settings.Keys.Delegation!),
                 Seeds = [.. settings.Seeds.Select(ReadSeed)],
                 Listen = settings.Listen is null ? null : ReadListen(settings.Listen),
+                PortMapping = settings.PortMapping,
                 StateDirectory = settings.StateFolder,
                 LoggerFactory = settings.LoggerFactory,
             };

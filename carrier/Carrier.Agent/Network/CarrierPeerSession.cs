@@ -10,6 +10,10 @@ internal sealed class CarrierPeerSession(CarrierSession session) : IPeerSession
 
     public PathReport Path => Describe(session.Path);
 
+    public Task Closed => session.Closed;
+
+    public int MaxDatagramBytes => session.MaxDatagramBytes;
+
     public static PathReport Describe(PathStatus path) => new(
         path.Kind == PathKind.Direct ? "direct" : "relay", path.Address.ToString(), Math.Round(path.Rtt.TotalMilliseconds, 3));
 
@@ -27,6 +31,20 @@ internal sealed class CarrierPeerSession(CarrierSession session) : IPeerSession
 
     public async Task<IDuplexPipe?> AcceptStreamAsync(CancellationToken cancellationToken) =>
         await session.AcceptStreamAsync(cancellationToken).ConfigureAwait(false);
+
+    public bool TrySendDatagram(ReadOnlySpan<byte> datagram) => session.TrySendDatagram(datagram);
+
+    public async ValueTask<int> ReceiveDatagramAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await session.ReceiveDatagramAsync(destination, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CarrierException)
+        {
+            return -1;
+        }
+    }
 
     public ValueTask DisposeAsync() => session.DisposeAsync();
 }

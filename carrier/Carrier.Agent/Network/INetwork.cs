@@ -32,9 +32,21 @@ internal interface IPeerSession : IAsyncDisposable
 
     PathReport Path { get; }
 
+    /// <summary>Completes when the session has ended; never faults.</summary>
+    Task Closed { get; }
+
+    /// <summary>The largest datagram that fits the path now.</summary>
+    int MaxDatagramBytes { get; }
+
     /// <exception cref="NetworkException">The session has ended.</exception>
     Task<IDuplexPipe> OpenStreamAsync(CancellationToken cancellationToken);
 
     /// <summary>The next stream the peer opens; null when the session has ended.</summary>
     Task<IDuplexPipe?> AcceptStreamAsync(CancellationToken cancellationToken);
+
+    /// <summary>Sends an unreliable message; false when it is lost already.</summary>
+    bool TrySendDatagram(ReadOnlySpan<byte> datagram);
+
+    /// <summary>Waits for the next datagram and returns its length; -1 when the session has ended.</summary>
+    ValueTask<int> ReceiveDatagramAsync(Memory<byte> destination, CancellationToken cancellationToken);
 }

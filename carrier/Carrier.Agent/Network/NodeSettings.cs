@@ -7,5 +7,6 @@ namespace Carrier.Agent.Network;
 /// <param name="Keys">Device keys and delegation; the node's from now on.</param>
 /// <param name="Seeds"><c>key@host:port</c>.</param>
 /// <param name="Listen"><c>address:port</c>, or null for any address and a free port.</param>
+/// <param name="PortMapping">Whether to ask the router for a forwarded port.</param>
 internal sealed record NodeSettings(
-    KeystoreContents Keys, IReadOnlyList<string> Seeds, string? Listen, string StateFolder, ILoggerFactory LoggerFactory);
+    KeystoreContents Keys, IReadOnlyList<string> Seeds, string? Listen, bool PortMapping, string StateFolder, ILoggerFactory LoggerFactory);

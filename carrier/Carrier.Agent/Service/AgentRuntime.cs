@@ -9,13 +9,15 @@ namespace Carrier.Agent.Service;
 internal sealed class AgentRuntime : IAsyncDisposable
 {
     private readonly HomeLock _lock;
+    private readonly Tunnelling _tunnels;
     private readonly List<IDisposable> _listeners = [];
 
-    private AgentRuntime(HomeLock homeLock, INetwork network, Inbox inbox, TimeProvider time)
+    private AgentRuntime(HomeLock homeLock, INetwork network, Inbox inbox, Tunnelling tunnels, TimeProvider time)
     {
         _lock = homeLock;
+        _tunnels = tunnels;
         Network = network;
-        Service = new AgentService(network, inbox, time);
+        Service = new AgentService(network, inbox, tunnels, time);
     }
 
     public INetwork Network { get; }
@@ -34,7 +36,8 @@ internal sealed class AgentRuntime : IAsyncDisposable
         {
             INetwork network = await startNode(cancellationToken).ConfigureAwait(false);
             var inbox = new Inbox(home, TimeProvider.System, logger);
-            var runtime = new AgentRuntime(homeLock, network, inbox, TimeProvider.System);
+            var tunnels = new Tunnelling(home, network, TimeProvider.System, logger);
+            var runtime = new AgentRuntime(homeLock, network, inbox, tunnels, TimeProvider.System);
             runtime._listeners.Add(network.Listen(TransferLimits.Protocol, inbox.ReceiveAsync));
             runtime._listeners.Add(network.Listen(Pinging.Protocol, Pinging.AnswerAsync));
             return runtime;
@@ -46,6 +49,9 @@ internal sealed class AgentRuntime : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens the services and forwards that were kept; for the daemon alone.</summary>
+    public Task StartKeptTunnelsAsync() => _tunnels.StartKeptAsync();
+
     public async ValueTask DisposeAsync()
     {
         foreach (IDisposable listener in _listeners)
@@ -53,6 +59,7 @@ internal sealed class AgentRuntime : IAsyncDisposable
             listener.Dispose();
         }
 
+        await _tunnels.DisposeAsync().ConfigureAwait(false);
         await Network.DisposeAsync().ConfigureAwait(false);
         _lock.Dispose();
     }

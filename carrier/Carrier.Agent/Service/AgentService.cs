@@ -1,12 +1,13 @@
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.State;
+using Carrier.Agent.Tunnels;
 using Carrier.Core.Identity;
 
 namespace Carrier.Agent.Service;
 
 /// <summary>Does what commands ask, with the node of this process.</summary>
-internal sealed class AgentService(INetwork network, Inbox inbox, TimeProvider time) : IAgent
+internal sealed class AgentService(INetwork network, Inbox inbox, Tunnelling tunnels, TimeProvider time) : IAgent
 {
     public async Task RunAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
@@ -41,6 +42,24 @@ internal sealed class AgentService(INetwork network, Inbox inbox, TimeProvider t
                 case ReceiveRequest receive:
                     await inbox.AttendAsync(receive, conversation, cancellationToken).ConfigureAwait(false);
                     break;
+                case ServeRequest serve:
+                    await tunnels.ServeAsync(serve, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case ForwardRequest forward:
+                    await tunnels.ForwardAsync(forward, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case SocksRequest socks:
+                    await tunnels.SocksAsync(socks, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case PipeRequest pipe:
+                    await tunnels.PipeAsync(Peer(pipe.Peer), Service(pipe.Service), conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case ServicesRequest:
+                    await tunnels.ListAsync(conversation, cancellationToken).ConfigureAwait(false);
+                    break;
+                case StopServiceRequest stop:
+                    await tunnels.StopAsync(stop.Id, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
                 default:
                     throw new AgentException(ExitCode.Failure, "The running agent does not know this command: is it an older version?");
             }
@@ -54,6 +73,10 @@ internal sealed class AgentService(INetwork network, Inbox inbox, TimeProvider t
     private static TrustId Peer(string text) => TrustId.TryParse(text, out TrustId id)
         ? id
         : throw new AgentException(ExitCode.Usage, "That is no TrustID: give 0x and forty hex digits, or an address that begins with E.");
+
+    private static ServiceName Service(string text) => ServiceName.TryParse(text, out ServiceName name)
+        ? name
+        : throw new AgentException(ExitCode.Usage, $"'{text}' is no name of a service: letters, digits and - only, 63 at most.");
 
     private static ExitCode CodeOf(NetworkFailure failure) => failure switch
     {

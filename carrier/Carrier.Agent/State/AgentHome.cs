@@ -9,7 +9,10 @@ namespace Carrier.Agent.State;
 ///  owner.keys    keystore: mnemonic, owner key            config.json   seeds, allow list, folder for received files
 ///  trust-id      the TrustID, for whoever looks without the passphrase
 ///  lock          held by the process that runs the node   control.sock  where that process is asked for things
+///  tunnels.json  services and forwards that outlive a restart
+///  logs/         access.jsonl: who used which service
 ///  node/         routing table, records, known peers      received/     files that arrived, unless told otherwise
+///  chain/        headers and wallet, a folder for each network
 /// </code>
 /// </remarks>
 internal sealed class AgentHome
@@ -33,6 +36,10 @@ internal sealed class AgentHome
     public string ControlSocket => Below("control.sock");
 
     public string NodeState => Below("node");
+
+    public string Tunnels => Below("tunnels.json");
+
+    public string Logs => Below("logs");
 
     public string Received => Below("received");
 

@@ -75,6 +75,26 @@ internal sealed class IdentityStore(AgentHome home, RandomSource random, TimePro
         return new KeystoreContents { Device = device, Delegation = renewed };
     }
 
+    /// <summary>Opens the owner's keys; the contents are the caller's to dispose.</summary>
+    /// <exception cref="AgentException">They are not here, are damaged, or the passphrase is not theirs.</exception>
+    public KeystoreContents OpenOwner(string? passphrase)
+    {
+        if (!File.Exists(home.OwnerKeys))
+        {
+            throw new AgentException(ExitCode.Usage, $"The owner's key is not in '{home.FullPath}': run this where it is.");
+        }
+
+        using KeystoreSecret secret = Secret(passphrase);
+        KeystoreContents contents = Open(home.OwnerKeys, secret);
+        if (contents.Owner is null)
+        {
+            contents.Dispose();
+            throw new AgentException(ExitCode.Failure, $"'{home.OwnerKeys}' holds no owner key.");
+        }
+
+        return contents;
+    }
+
     /// <summary>The TrustID of this home, without opening its keys.</summary>
     /// <exception cref="AgentException">There is no identity here.</exception>
     public TrustId ReadTrustId()

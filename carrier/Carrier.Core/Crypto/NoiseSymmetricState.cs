@@ -12,6 +12,9 @@ internal sealed unsafe class NoiseSymmetricState : IDisposable
     private const int HashBytes = SHA256.HashSizeInBytes;
     private const int NonceBytes = 12;
 
+    /// <summary>The most that is mixed into the hash at once: less than a datagram.</summary>
+    private const int MaxMixedBytes = 1_536;
+
     private readonly KeyMemory _memory = new(3 * HashBytes);
     private bool _hasKey;
     private ulong _nonce;
@@ -41,12 +44,11 @@ internal sealed unsafe class NoiseSymmetricState : IDisposable
 
     public void MixHash(ReadOnlySpan<byte> data)
     {
-        Span<byte> joined = stackalloc byte[HashBytes];
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Hash);
-        hash.AppendData(data);
-        _ = hash.GetHashAndReset(joined);
-        joined.CopyTo(Hash);
+        Span<byte> room = stackalloc byte[HashBytes + MaxMixedBytes];
+        Span<byte> joined = room[..(HashBytes + data.Length)];
+        Hash.CopyTo(joined);
+        data.CopyTo(joined[HashBytes..]);
+        _ = SHA256.HashData(joined, Hash);
     }
 
     public void MixKey(ReadOnlySpan<byte> inputKeyMaterial)
@@ -118,11 +120,11 @@ internal sealed unsafe class NoiseSymmetricState : IDisposable
     {
         Span<byte> temporary = stackalloc byte[HashBytes];
         Span<byte> chained = stackalloc byte[HashBytes + 1];
-        _ = HMACSHA256.HashData(ChainingKey, inputKeyMaterial, temporary);
-        _ = HMACSHA256.HashData(temporary, [0x01], chained);
+        KeyDerivation.Hmac(ChainingKey, inputKeyMaterial, temporary);
+        KeyDerivation.Hmac(temporary, [0x01], chained);
         chained[..HashBytes].CopyTo(first);
         chained[HashBytes] = 0x02;
-        _ = HMACSHA256.HashData(temporary, chained, second);
+        KeyDerivation.Hmac(temporary, chained, second);
         CryptographicOperations.ZeroMemory(temporary);
         CryptographicOperations.ZeroMemory(chained);
     }

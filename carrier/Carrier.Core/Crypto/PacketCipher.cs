@@ -13,9 +13,6 @@ public sealed unsafe class PacketCipher : IDisposable
 {
     public const int SecretBytes = 32;
 
-    /// <summary>What sealing adds, the same for every suite.</summary>
-    public const int TagBytes = 16;
-
     /// <summary>Packets one key may seal with AES-256-GCM (RFC 9001 §6.6).</summary>
     public const ulong Aes256GcmConfidentialityLimit = 1UL << 23;
 
@@ -31,12 +28,14 @@ public sealed unsafe class PacketCipher : IDisposable
     /// <summary>Draft-irtf-cfrg-aegis-aead gives AEGIS-128L 2^61 bytes a key; at 2^14 bytes a packet that is 2^47, taken down for margin.</summary>
     public const ulong Aegis128LConfidentialityLimit = 1UL << 46;
 
-    /// <summary>A 128-bit tag is forged with probability 2^-128 a try; held to the AES-GCM number for want of a reason to allow more.</summary>
+    /// <summary>A 256-bit tag is forged with probability 2^-256 a try; held to the AES-GCM number for want of a reason to allow more.</summary>
     public const ulong Aegis128LIntegrityLimit = 1UL << 52;
 
     private const int KeyOffset = 0;
     private const int IvOffset = 32;
     private const int StateOffset = 64;
+    private const int AegisBytes = 16;
+    private const int NonceBytes = 12;
 
     // For AEGIS-128L key and IV fill 16 bytes each, for the other two 32 and 12.
     private readonly KeyMemory _memory;
@@ -44,10 +43,14 @@ public sealed unsafe class PacketCipher : IDisposable
     private PacketCipher(CipherSuite suite, KeyMemory memory)
     {
         Suite = suite;
+        TagBytes = CipherSuites.TagBytes(suite);
         _memory = memory;
     }
 
     public CipherSuite Suite { get; }
+
+    /// <summary>What sealing adds.</summary>
+    public int TagBytes { get; }
 
     public ulong ConfidentialityLimit => Suite switch
     {
@@ -75,8 +78,8 @@ public sealed unsafe class PacketCipher : IDisposable
         int stateBytes = suite == CipherSuite.Aes256Gcm ? (int)Sodium.crypto_aead_aes256gcm_statebytes() : 0;
         KeyMemory memory = new(StateOffset + stateBytes);
         bool wide = suite == CipherSuite.Aegis128L;
-        KeyDerivation.Expand(secret32, "carrier 1 packet key"u8, memory.Span.Slice(KeyOffset, wide ? Aegis128L.KeyBytes : 32));
-        KeyDerivation.Expand(secret32, "carrier 1 packet iv"u8, memory.Span.Slice(IvOffset, wide ? Aegis128L.NonceBytes : 12));
+        KeyDerivation.Expand(secret32, "carrier 1 packet key"u8, memory.Span.Slice(KeyOffset, wide ? AegisBytes : 32));
+        KeyDerivation.Expand(secret32, "carrier 1 packet iv"u8, memory.Span.Slice(IvOffset, wide ? AegisBytes : NonceBytes));
         if (suite == CipherSuite.Aes256Gcm)
         {
             _ = Sodium.crypto_aead_aes256gcm_beforenm(memory.Pointer + StateOffset, memory.Pointer + KeyOffset);
@@ -91,35 +94,33 @@ public sealed unsafe class PacketCipher : IDisposable
 
     /// <summary>Writes ciphertext ‖ tag, <see cref="TagBytes"/> more than the plaintext, which may be the start of the destination itself.</summary>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Seal(ulong packetNumber, ReadOnlySpan<byte> header, ReadOnlySpan<byte> plaintext, Span<byte> destination)
     {
         Span<byte> target = destination[..(plaintext.Length + TagBytes)];
         byte* keys = _memory.Pointer;
-        byte* nonce = stackalloc byte[Aegis128L.NonceBytes];
-        if (Suite == CipherSuite.Aegis128L)
-        {
-            WriteNonce(keys, nonce, Aegis128L.NonceBytes, packetNumber);
-            Aegis128L.Seal(new(keys + KeyOffset, Aegis128L.KeyBytes), new(nonce, Aegis128L.NonceBytes), header, plaintext, target);
-            GC.KeepAlive(_memory);
-            return;
-        }
-
-        WriteNonce(keys, nonce, 12, packetNumber);
+        byte* nonce = stackalloc byte[AegisBytes];
+        WriteNonce(keys, nonce, packetNumber);
         fixed (byte* ad = header, message = plaintext, output = target)
         {
-            _ = Suite == CipherSuite.Aes256Gcm
-                ? Sodium.crypto_aead_aes256gcm_encrypt_afternm(
-                    output, null, message, (ulong)plaintext.Length, ad, (ulong)header.Length, null, nonce, keys + StateOffset)
-                : Sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
-                    output, null, message, (ulong)plaintext.Length, ad, (ulong)header.Length, null, nonce, keys + KeyOffset);
+            _ = Suite switch
+            {
+                CipherSuite.Aegis128L => Sodium.crypto_aead_aegis128l_encrypt(
+                    output, null, message, (ulong)plaintext.Length, ad, (ulong)header.Length, null, nonce, keys + KeyOffset),
+                CipherSuite.Aes256Gcm => Sodium.crypto_aead_aes256gcm_encrypt_afternm(
+                    output, null, message, (ulong)plaintext.Length, ad, (ulong)header.Length, null, nonce, keys + StateOffset),
+                _ => Sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+                    output, null, message, (ulong)plaintext.Length, ad, (ulong)header.Length, null, nonce, keys + KeyOffset),
+            };
         }
 
         GC.KeepAlive(_memory);
     }
 
-    /// <summary>Opens in place: the plaintext is the first Length − 16 bytes. Too short or not authentic is false, and the bytes are then worthless:
+    /// <summary>Opens in place: the plaintext is all but the last <see cref="TagBytes"/>. Too short or not authentic is false, and the bytes are then worthless:
     /// nothing else changes, so a forgery costs the caller no more than the work.</summary>
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryOpen(ulong packetNumber, ReadOnlySpan<byte> header, Span<byte> sealedBytes)
     {
         if (sealedBytes.Length < TagBytes)
@@ -128,35 +129,33 @@ public sealed unsafe class PacketCipher : IDisposable
         }
 
         byte* keys = _memory.Pointer;
-        byte* nonce = stackalloc byte[Aegis128L.NonceBytes];
-        bool opened;
-        if (Suite == CipherSuite.Aegis128L)
-        {
-            WriteNonce(keys, nonce, Aegis128L.NonceBytes, packetNumber);
-            opened = Aegis128L.TryOpen(new(keys + KeyOffset, Aegis128L.KeyBytes), new(nonce, Aegis128L.NonceBytes), header, sealedBytes);
-            GC.KeepAlive(_memory);
-            return opened;
-        }
-
-        WriteNonce(keys, nonce, 12, packetNumber);
+        byte* nonce = stackalloc byte[AegisBytes];
+        int failure;
+        WriteNonce(keys, nonce, packetNumber);
         fixed (byte* ad = header, bytes = sealedBytes)
         {
-            opened = 0 == (Suite == CipherSuite.Aes256Gcm
-                ? Sodium.crypto_aead_aes256gcm_decrypt_afternm(
-                    bytes, null, null, bytes, (ulong)sealedBytes.Length, ad, (ulong)header.Length, nonce, keys + StateOffset)
-                : Sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
-                    bytes, null, null, bytes, (ulong)sealedBytes.Length, ad, (ulong)header.Length, nonce, keys + KeyOffset));
+            failure = Suite switch
+            {
+                CipherSuite.Aegis128L => Sodium.crypto_aead_aegis128l_decrypt(
+                    bytes, null, null, bytes, (ulong)sealedBytes.Length, ad, (ulong)header.Length, nonce, keys + KeyOffset),
+                CipherSuite.Aes256Gcm => Sodium.crypto_aead_aes256gcm_decrypt_afternm(
+                    bytes, null, null, bytes, (ulong)sealedBytes.Length, ad, (ulong)header.Length, nonce, keys + StateOffset),
+                _ => Sodium.crypto_aead_chacha20poly1305_ietf_decrypt(
+                    bytes, null, null, bytes, (ulong)sealedBytes.Length, ad, (ulong)header.Length, nonce, keys + KeyOffset),
+            };
         }
 
         GC.KeepAlive(_memory);
-        return opened;
+        return failure == 0;
     }
 
     public void Dispose() => _memory.Dispose();
 
-    private static void WriteNonce(byte* keys, byte* nonce, int bytes, ulong packetNumber)
+    private void WriteNonce(byte* keys, byte* nonce, ulong packetNumber)
     {
-        Buffer.MemoryCopy(keys + IvOffset, nonce, bytes, bytes);
+        // Sixteen bytes always: what the shorter nonces do not use is ignored.
+        int bytes = Suite == CipherSuite.Aegis128L ? AegisBytes : NonceBytes;
+        Unsafe.CopyBlockUnaligned(nonce, keys + IvOffset, AegisBytes);
         Span<byte> tail = new(nonce + bytes - sizeof(ulong), sizeof(ulong));
         BinaryPrimitives.WriteUInt64BigEndian(tail, BinaryPrimitives.ReadUInt64BigEndian(tail) ^ packetNumber);
     }

@@ -27,6 +27,14 @@ internal static unsafe partial class Sodium
     internal static partial int crypto_scalarmult_base(byte* point, byte* scalar);
 
     [LibraryImport(Library)]
+    internal static partial int crypto_aead_aegis128l_encrypt(
+        byte* sealedBytes, ulong* sealedLength, byte* message, ulong messageLength, byte* ad, ulong adLength, byte* nsec, byte* nonce, byte* key);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_aead_aegis128l_decrypt(
+        byte* message, ulong* messageLength, byte* nsec, byte* sealedBytes, ulong sealedLength, byte* ad, ulong adLength, byte* nonce, byte* key);
+
+    [LibraryImport(Library)]
     internal static partial int crypto_aead_aes256gcm_is_available();
 
     [LibraryImport(Library)]
@@ -62,6 +70,15 @@ internal static unsafe partial class Sodium
     /// <summary>BLAKE2b (RFC 7693), keyed when <paramref name="keyLength"/> is not zero.</summary>
     [LibraryImport(Library)]
     internal static partial int crypto_generichash(byte* hash, nuint hashLength, byte* input, ulong inputLength, byte* key, nuint keyLength);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_init(byte* state, byte* key, nuint keyLength);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_update(byte* state, byte* input, ulong inputLength);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_auth_hmacsha256_final(byte* state, byte* mac);
 
     [LibraryImport(Library)]
     private static partial int sodium_init();

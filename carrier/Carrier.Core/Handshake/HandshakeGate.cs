@@ -21,16 +21,26 @@ public enum HandshakeAdmission
 }
 
 /// <summary>Stands before the responder: bounds what strangers can make a node compute and remember (WireGuard §5.3, RFC 9000 §8.1.2).</summary>
+/// <remarks>
+/// Load is work that came to nothing. Each admission spends tokens, and a handshake whose initiator then confirms it, as only one that is there
+/// and holds the keys can, gives them back by <see cref="Confirmed"/>: honest diallers may come as fast as the node computes.
+/// </remarks>
 public sealed class HandshakeGate : IDisposable
 {
-    /// <summary>Initiations a second without cookie beyond which a cookie is asked: above any honest node's, below one percent of a core.</summary>
+    /// <summary>Initiations a second without cookie that came to nothing, beyond which a cookie is asked: below two percent of a core.</summary>
     public const int UncookiedPerSecond = 100;
 
-    /// <summary>Initiations opened a second at most, cookie or not; with the response four X25519 each, a sixth of a core.</summary>
-    public const int AdmittedPerSecond = 1000;
+    /// <summary>Such initiations under way at once: as many handshakes may run side by side before cookies are asked.</summary>
+    public const int UncookiedBurst = 256;
 
-    /// <summary>Of these, what one source unit gets once cookies are asked.</summary>
+    /// <summary>Initiations opened a second at most, cookie or not, confirmed or not: with the response five X25519 each, about a core.</summary>
+    public const int AdmittedPerSecond = 5_000;
+
+    /// <summary>What one source unit gets once cookies are asked, of initiations that come to nothing.</summary>
     public const int AdmittedPerSourcePerSecond = 20;
+
+    /// <summary>Such initiations of one source unit under way at once.</summary>
+    public const int AdmittedPerSourceBurst = 64;
 
     /// <summary>Ephemeral keys remembered a generation. Forgetting one is safe: a replayed initiation surfaces no session, it only costs.</summary>
     public const int MaxRememberedEphemerals = 4096;
@@ -43,7 +53,7 @@ public sealed class HandshakeGate : IDisposable
 
     private const int CookieMessageBytes = 16 + 2 + sizeof(ulong) + sizeof(ulong) + PublicKey.Bytes;
 
-    private static readonly TokenRate UncookiedRate = new(UncookiedPerSecond, UncookiedPerSecond);
+    private static readonly TokenRate UncookiedRate = new(UncookiedPerSecond, UncookiedBurst);
     private static readonly TokenRate AdmittedRate = new(AdmittedPerSecond, AdmittedPerSecond);
 
     private readonly RotatingMac _cookies;
@@ -57,7 +67,7 @@ public sealed class HandshakeGate : IDisposable
     public HandshakeGate(RandomSource random, DropCounters drops)
     {
         _cookies = new RotatingMac(random, CookieEpoch);
-        _sources = new EndpointBuckets(new TokenRate(AdmittedPerSourcePerSecond, AdmittedPerSourcePerSecond), random);
+        _sources = new EndpointBuckets(new TokenRate(AdmittedPerSourcePerSecond, AdmittedPerSourceBurst), random);
         _drops = drops;
     }
 
@@ -90,6 +100,13 @@ public sealed class HandshakeGate : IDisposable
         }
 
         return HandshakeAdmission.Admit;
+    }
+
+    /// <summary>The initiator of an initiation that came over <paramref name="path"/> proved that it is there: what was spent on it comes back.</summary>
+    public void Confirmed(in NetworkPath path)
+    {
+        _uncookied.Return(UncookiedRate);
+        _sources.Return(path.Remote.SourceUnit);
     }
 
     /// <summary>Remembers an initiation that opened. Never one that did not: garbage must not push honest ones out.</summary>

@@ -43,16 +43,18 @@ public sealed class OwnerKey : IDisposable
         return key is not null;
     }
 
-    /// <summary>The key at <c>m/44'/0'/0'/0/index</c>, the path ELA wallets use.</summary>
+    /// <summary>The key at <c>m/44'/0'/0'/change/index</c>, the path ELA wallets use: <paramref name="change"/> 0 for addresses that are given out, 1 for
+    /// change.</summary>
     /// <exception cref="CryptographicException">BIP-32 has no key there: one mnemonic in a thousand million, and then another index must be used.</exception>
-    public static OwnerKey FromMnemonic(Mnemonic mnemonic, ReadOnlySpan<char> passphrase = default, uint index = 0)
+    public static OwnerKey FromMnemonic(Mnemonic mnemonic, ReadOnlySpan<char> passphrase = default, uint index = 0, uint change = 0)
     {
         ArgumentNullException.ThrowIfNull(mnemonic);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Derivation.Hardened);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(change, 1u);
         using var seed = new SecretBytes(Mnemonic.SeedBytes);
         mnemonic.DeriveSeed(passphrase, seed.Span);
         using var node = new SecretBytes(Derivation.NodeBytes);
-        if (!Derivation.TryDerive(seed.Span, [.. Derivation.OwnerAccount, 0, index], node.Span))
+        if (!Derivation.TryDerive(seed.Span, [.. Derivation.OwnerAccount, change, index], node.Span))
         {
             throw new CryptographicException("BIP-32 has no key at this index.");
         }

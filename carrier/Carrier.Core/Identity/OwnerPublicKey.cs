@@ -77,7 +77,7 @@ public readonly struct OwnerPublicKey : IEquatable<OwnerPublicKey>
     }
 
     /// <summary>Solves y² = x³ + ax + b (SEC 1 §2.3.4). By hand, because the library's decoder throws at a stranger's bad X.</summary>
-    private bool TryDecompress(out ECPoint point)
+    public bool TryDecompress(out ECPoint point)
     {
         point = default;
         var number = new BigInteger(1, Span[1..]);

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using Org.BouncyCastle.Crypto.Digests;
+using Carrier.Core.Crypto;
 
 namespace Carrier.Core.Identity;
 
@@ -55,12 +54,8 @@ public readonly record struct TrustId : IComparable<TrustId>
         key.Span.CopyTo(code[1..]);
         code[^1] = CodeCheckSignature;
 
-        Span<byte> sha = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(code, sha);
-        var ripemd = new RipeMD160Digest();
-        ripemd.BlockUpdate(sha);
         Span<byte> hash = stackalloc byte[Bytes];
-        ripemd.DoFinal(hash);
+        Hash160.HashData(code, hash);
         return new TrustId(hash);
     }
 

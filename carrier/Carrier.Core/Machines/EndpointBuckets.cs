@@ -36,6 +36,9 @@ public sealed class EndpointBuckets
 
     public bool TrySpend(Instant now, Endpoint key, double cost = 1) => Slot(key).TrySpend(now, _rate, cost);
 
+    /// <inheritdoc cref="TokenBucket.Return"/>
+    public void Return(Endpoint key, double cost = 1) => Slot(key).Return(_rate, cost);
+
     private ref TokenBucket Slot(Endpoint key)
     {
         Span<byte> address = stackalloc byte[16];

@@ -8,8 +8,8 @@ public interface IDatagramMachine
     Instant NextDeadline { get; }
 
     /// <summary>Takes what one receive returned: datagrams of <paramref name="segmentBytes"/> each, the last perhaps shorter, all from one sender.
-    /// The bytes may be decrypted in place and are the driver's again when the call returns.</summary>
-    void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes);
+    /// The bytes may be decrypted in place and are the driver's again when the call returns. All of them were marked <paramref name="ecn"/>.</summary>
+    void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable);
 
     void HandleTimeout(Instant now);
 

@@ -28,6 +28,9 @@ public struct TokenBucket
     public void Spend(Instant now, in TokenRate rate, double cost) =>
         _fullAt = new(Math.Max(_fullAt.Nanoseconds, now.Nanoseconds) + rate.NanosecondsFor(cost));
 
+    /// <summary>Gives back what was spent for something that turned out well; never more than a full bucket.</summary>
+    public void Return(in TokenRate rate, double cost = 1) => _fullAt = new(Math.Max(0, _fullAt.Nanoseconds - rate.NanosecondsFor(cost)));
+
     public bool TrySpend(Instant now, in TokenRate rate, double cost = 1)
     {
         bool can = CanSpend(now, rate, cost);

@@ -1,9 +1,10 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
 
 namespace Carrier.Core.Session;
 
-/// <summary>Which packets arrived and when to say so (RFC 9000 §13.2): at once on disorder, else with the next two ack-eliciting packets,
+/// <summary>Which packets arrived and when to say so (RFC 9000 §13.2): at once on disorder or a mark of congestion, else with the next two ack-eliciting packets,
 /// and after <see cref="MaxDelay"/> at the latest.</summary>
 /// <remarks>An ACK is only written when packets are asked for, so one received batch makes one.</remarks>
 internal sealed class AckScheduler
@@ -15,6 +16,7 @@ internal sealed class AckScheduler
     private int _eliciting;
     private Instant _dueAt = Instant.Never;
     private Instant _largestAt;
+    private EcnCounts _ecn;
 
     /// <summary>Fixed by the protocol, so that both sides' probe timeouts count on it.</summary>
     public static TimeSpan MaxDelay => TimeSpan.FromMilliseconds(25);
@@ -31,7 +33,8 @@ internal sealed class AckScheduler
     public bool HasNews => _eliciting > 0;
 
     /// <summary>Notes a packet that was authentic and wholly processed.</summary>
-    public void OnPacket(Instant now, ulong packetNumber, bool ackEliciting)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void OnPacket(Instant now, ulong packetNumber, bool ackEliciting, EcnCodepoint ecn)
     {
         bool inOrder = packetNumber == NextExpected;
         if (!_received.TryAdd(packetNumber))
@@ -44,14 +47,17 @@ internal sealed class AckScheduler
             _largestAt = now;
         }
 
+        _ecn.Count(ecn);
         if (ackEliciting)
         {
             _eliciting++;
-            _dueAt = inOrder && _eliciting < ElicitingThreshold ? Instant.Min(_dueAt, now + MaxDelay) : now;
+            bool mayWait = inOrder && _eliciting < ElicitingThreshold && ecn != EcnCodepoint.CongestionExperienced;
+            _dueAt = mayWait ? Instant.Min(_dueAt, now + MaxDelay) : now;
         }
     }
 
     /// <summary>Writes ACK with as many ranges as fit, newest first; false, writing nothing, when not even one does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryWrite(Instant now, ref FrameWriter writer, out ulong largest)
     {
         largest = _received.Largest;
@@ -62,8 +68,9 @@ internal sealed class AckScheduler
 
         AckRange newest = _received[0];
         ulong delay = (ulong)Math.Max(0, (now - _largestAt).TotalMicroseconds);
-        int count = writer.CountAckRanges(_received, delay);
-        if (count < 0 || !writer.TryWriteNumbers(FrameType.Ack, newest.Largest, delay, (ulong)count, newest.Largest - newest.Smallest))
+        int count = writer.CountAckRanges(_received, delay, _ecn);
+        FrameType type = _ecn.Any ? FrameType.AckEcn : FrameType.Ack;
+        if (count < 0 || !writer.TryWriteNumbers(type, newest.Largest, delay, (ulong)count, newest.Largest - newest.Smallest))
         {
             return false;
         }
@@ -72,6 +79,13 @@ internal sealed class AckScheduler
         {
             writer.Put(_received[i - 1].Smallest - _received[i].Largest - 2);
             writer.Put(_received[i].Largest - _received[i].Smallest);
+        }
+
+        if (_ecn.Any)
+        {
+            writer.Put(_ecn.Capable0);
+            writer.Put(_ecn.Capable1);
+            writer.Put(_ecn.CongestionExperienced);
         }
 
         _eliciting = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Streams;
 
 namespace Carrier.Core.Session;
@@ -5,6 +6,7 @@ namespace Carrier.Core.Session;
 /// <summary>Turns what changed into effects, one a call: the session's own, then its streams'. Nothing is queued but facts, so nothing grows.</summary>
 internal sealed class EffectQueue(SessionParts parts)
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTake(out SessionEffect effect)
     {
         if (TryNotice(SessionNotices.Confirmed))

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Frames;
@@ -21,6 +22,7 @@ internal sealed class FrameScheduler(SessionParts parts)
     private bool HasControl => parts.Pending != SessionPending.None || parts.Flow.MaxDataPending || parts.Ids.HasPending
         || parts.Streams.HasControls || parts.Streams.Counts(true).MaxStreamsPending || parts.Streams.Counts(false).MaxStreamsPending;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(Instant now, ref FrameWriter writer, ref PacketRecord record, bool eliciting)
     {
         bool sendsMore = eliciting && (parts.Loss.ProbesOwed > 0 || HasMore);
@@ -142,6 +144,7 @@ internal sealed class FrameScheduler(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void WriteDatagrams(ref FrameWriter writer, ref PacketRecord record)
     {
         while (!parts.Outgoing.IsEmpty)
@@ -152,7 +155,7 @@ internal sealed class FrameScheduler(SessionParts parts)
                 parts.Outgoing.Dequeue(writer.OpenDatagram(length));
                 record.Add(FrameType.Datagram);
             }
-            else if (FrameWriter.DatagramBytes(length) > parts.Paths.Active.Mtu.CurrentBytes - SessionPacket.OverheadBytes)
+            else if (FrameWriter.DatagramBytes(length) > parts.Paths.Active.Mtu.CurrentBytes - parts.OverheadBytes)
             {
                 // It was queued on a path that carried more.
                 parts.Outgoing.DropOldest();
@@ -164,6 +167,7 @@ internal sealed class FrameScheduler(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void WriteStreams(ref FrameWriter writer, ref PacketRecord record)
     {
         while (writer.Remaining >= LongestStreamHead + MinStreamDataBytes && parts.Streams.TryPeekSendable(out StreamState stream))

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Carrier.Core.Crypto;
 
@@ -39,6 +40,9 @@ internal sealed class KeyPhases : IDisposable
         _updateAfterPackets = Math.Min(updateAfterPackets, _send.ConfidentialityLimit / 2);
     }
 
+    /// <summary>What sealing adds.</summary>
+    public int TagBytes => _send.TagBytes;
+
     /// <summary>The bit of the packets we send now.</summary>
     public bool SendPhase { get; private set; }
 
@@ -59,6 +63,7 @@ internal sealed class KeyPhases : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Seal(ulong packetNumber, ReadOnlySpan<byte> header, Span<byte> packet, int plaintextBytes)
     {
         _sealedInPhase++;
@@ -67,6 +72,7 @@ internal sealed class KeyPhases : IDisposable
 
     /// <summary>Opens in place with the key the phase bit and number point to. False leaves no trace but a count.</summary>
     /// <param name="keepPreviousFor">How long overtaken packets may still come, should this packet be the first of a new phase: 3 PTO.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryOpen(
         Instant now, ulong packetNumber, bool phase, ReadOnlySpan<byte> header, Span<byte> body, ulong nextPacketNumber, TimeSpan keepPreviousFor)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Session.Streams;
@@ -12,8 +13,10 @@ internal sealed class LossRepair(SessionParts parts)
     /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
     private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
 
-    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay, EcnCounts? ecn)
     {
+        bool advances = parts.Loss.LargestAcked is not { } largest || newestFirst[0].Largest > largest;
         RecoveryReport report = parts.Loss.OnAckReceived(newestFirst, delay, now);
         if (report.Outcome != AckOutcome.Accepted)
         {
@@ -22,6 +25,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         parts.Keys.OnAcknowledged(newestFirst[0].Largest);
         Apply(now, report);
+        if (parts.Ecn.OnAck(ecn, report.AckedMarkedPackets, advances))
+        {
+            parts.Paths.Active.Congestion.OnEcn(now, report.NewestAckedSentAt);
+        }
+
         return CloseCode.NoError;
     }
 
@@ -34,6 +42,11 @@ internal sealed class LossRepair(SessionParts parts)
 
         RecoveryReport report = parts.Loss.OnTimeout(now);
         Apply(now, report);
+        if (report.ProbeTimeout)
+        {
+            parts.Ecn.OnProbeTimeout();
+        }
+
         if (report.ProbeTimeout && parts.Loss.ProbeTimeouts >= Paths.PathTable.DeadAfterProbeTimeouts)
         {
             if (parts.Paths.Active.Mtu.CurrentBytes > Paths.MtuSearch.BaseBytes)
@@ -45,12 +58,15 @@ internal sealed class LossRepair(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Apply(Instant now, in RecoveryReport report)
     {
         Paths.PathState path = parts.Paths.Active;
+        path.CheckSize(now, report);
         path.Congestion.OnReport(now, report);
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         parts.Counts.PacketsLost += report.LostPackets;
+        parts.Counts.SpuriousLosses += report.SpuriousLosses;
         while (parts.Loss.TryTakeAcked(out SentFrame acked))
         {
             OnAcknowledged(acked);
@@ -62,6 +78,7 @@ internal sealed class LossRepair(SessionParts parts)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OnAcknowledged(in SentFrame frame)
     {
         switch ((FrameType)frame.Kind)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
@@ -8,7 +9,8 @@ namespace Carrier.Core.Session;
 /// <summary>Opens a packet and acts on its frames, in the order: ours? new? authentic? Only then does it change anything.</summary>
 internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 {
-    public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Handle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn)
     {
         if (!SessionPacket.TryParse(packet, out SessionPacket header))
         {
@@ -42,10 +44,11 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        OnAuthentic(now, path, header.Destination, number, body[..^SessionPacket.TagBytes]);
+        OnAuthentic(now, path, header.Destination, number, body[..^parts.Keys.TagBytes], ecn);
     }
 
-    private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void OnAuthentic(Instant now, in NetworkPath path, ConnectionId destination, ulong number, ReadOnlySpan<byte> frames, EcnCodepoint ecn)
     {
         if (parts.Close.State is SessionState.Closing)
         {
@@ -62,10 +65,10 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
         parts.Timers.OnHeard(now);
         parts.Counts.PacketsReceived++;
-        parts.Counts.BytesReceived += frames.Length + SessionPacket.OverheadBytes;
+        parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
         {
-            from.ReceivedBytes += frames.Length + SessionPacket.OverheadBytes;
+            from.ReceivedBytes += frames.Length + parts.OverheadBytes;
         }
 
         bool newest = number >= parts.Acks.NextExpected;
@@ -88,7 +91,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return;
         }
 
-        parts.Acks.OnPacket(now, number, tally.AckEliciting);
+        parts.Acks.OnPacket(now, number, tally.AckEliciting, ecn);
         if (newest && tally.NonProbing && from is not null)
         {
             parts.Paths.OnPeerUses(now, from);
@@ -108,6 +111,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode HandleFrames(Instant now, PathState? from, ConnectionId destination, ReadOnlySpan<byte> frames, ref PacketTally tally)
     {
         FrameReader reader = new(frames);
@@ -135,6 +139,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         return CloseCode.NoError;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode HandleFrame(
         Instant now, PathState? from, ConnectionId destination, FrameType type, ref FrameReader reader, ref PacketTally tally)
     {
@@ -142,8 +147,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         {
             case FrameType.Padding or FrameType.Ping:
                 return CloseCode.NoError;
-            case FrameType.Ack:
-                return OnAck(now, ref reader);
+            case FrameType.Ack or FrameType.AckEcn:
+                return OnAck(now, type, ref reader);
             case >= FrameType.Stream and <= FrameType.StreamLast:
                 return OnStream(now, type, ref reader, ref tally);
             case FrameType.Datagram or FrameType.DatagramWithLength:
@@ -164,14 +169,17 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         }
     }
 
-    private CloseCode OnAck(Instant now, ref FrameReader reader)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private CloseCode OnAck(Instant now, FrameType type, ref FrameReader reader)
     {
         Span<AckRange> ranges = stackalloc AckRange[FrameReader.MaxAckRanges];
-        return reader.TryReadAck(ranges, out AckFrame ack)
-            ? repair.OnAck(now, ranges[..ack.RangeCount], ack.Delay)
+        EcnCounts counts = default;
+        return reader.TryReadAck(ranges, out AckFrame ack) && (type == FrameType.Ack || reader.TryReadEcnCounts(out counts))
+            ? repair.OnAck(now, ranges[..ack.RangeCount], ack.Delay, type == FrameType.Ack ? null : counts)
             : CloseCode.FrameEncoding;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private CloseCode OnStream(Instant now, FrameType type, ref FrameReader reader, ref PacketTally tally)
     {
         if (!reader.TryReadStream(type, out StreamFrame frame))

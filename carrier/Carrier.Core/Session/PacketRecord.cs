@@ -19,9 +19,10 @@ internal struct PacketRecord(LossDetector loss)
     }
 
     /// <summary>The packet is sealed and leaves.</summary>
-    public void Sent(Instant now, int bytes, byte path)
+    public void Sent(Instant now, int bytes, byte path, bool marked)
     {
         SentPacketTraits traits = IsAckEliciting ? SentPacketTraits.AckEliciting | SentPacketTraits.InFlight : default;
+        traits |= marked ? SentPacketTraits.Marked : default;
         loss.OnPacketSent(now, bytes, traits, path, ref _frames);
     }
 }

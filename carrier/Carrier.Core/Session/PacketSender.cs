@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 
@@ -21,6 +22,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     /// <summary>When the pacer lets the next packet go; Never when nothing waits for it.</summary>
     public Instant PacedUntil { get; private set; } = Instant.Never;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         transmit = default;
@@ -59,7 +61,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 continue;
             }
 
-            int limit = mtuBytes > 0 ? mtuBytes : SessionPacket.OverheadBytes + ProbeFrameBytes;
+            int limit = mtuBytes > 0 ? mtuBytes : parts.OverheadBytes + ProbeFrameBytes;
             bool allowed = path.MaySend(limit) && buffer.Length >= path.Path.HeaderBytes + limit;
             ulong token = challenge ? parts.Random.NextUInt64() | 1 : 0;
             if (challenge)
@@ -83,7 +85,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 _ = writer.TryWritePathToken(FrameType.PathChallenge, token);
             }
 
-            writer.PadTo(mtuBytes - SessionPacket.OverheadBytes);
+            writer.PadTo(mtuBytes - parts.OverheadBytes);
             PacketRecord record = new(parts.Loss);
             int bytes = Seal(now, buffer, path, writer.Length, ref record);
             transmit = new(path.Path, bytes, bytes);
@@ -94,37 +96,50 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TrySendBatch(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         PathState path = parts.Paths.Active;
-        int segment = path.Path.HeaderBytes + path.Mtu.CurrentBytes;
+
+        // What a probe timeout repeats fits every path, so that its arrival tells a path that lost its width from one that is down.
+        bool isProbe = parts.Loss.ProbesOwed > 0;
+        int packetBytes = isProbe ? Math.Min(path.Mtu.CurrentBytes, MtuSearch.BaseBytes) : path.Mtu.CurrentBytes;
+        int segment = path.Path.HeaderBytes + packetBytes;
         int room = Math.Min(buffer.Length, MaxBatchBytes);
+        bool marks = parts.Ecn.Marks && !path.Path.IsRelayed && parts.Loss.ProbeTimeouts == 0;
+        int packets = 0;
         int written = 0;
         int pacedBytes = 0;
-        while (room - written >= segment)
+        while (room - written >= segment && isProbe == parts.Loss.ProbesOwed > 0)
         {
             bool eliciting = MaySendEliciting(now, path, written);
             Span<byte> packet = buffer.Slice(written, segment);
-            FrameWriter writer = Open(now, packet, path, path.Mtu.CurrentBytes);
+            FrameWriter writer = Open(now, packet, path, packetBytes);
             PacketRecord record = new(parts.Loss);
             frames.Fill(now, ref writer, ref record, eliciting);
             if (writer.Length == 0)
             {
+                if (eliciting)
+                {
+                    path.Congestion.OnAppLimited(parts.Loss.BytesInFlight);
+                }
+
                 break;
             }
 
             if (eliciting && frames.HasMore)
             {
-                writer.PadTo(path.Mtu.CurrentBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(packetBytes - parts.OverheadBytes);
             }
 
             if (record.IsAckEliciting)
             {
-                writer.PadTo(SessionPacket.MinResettableBytes - SessionPacket.OverheadBytes);
+                writer.PadTo(SessionPacket.MinResettableBytes - parts.OverheadBytes);
             }
 
-            int bytes = Seal(now, packet, path, writer.Length, ref record);
+            int bytes = Seal(now, packet, path, writer.Length, ref record, marks);
             written += bytes;
+            packets++;
             pacedBytes += record.IsAckEliciting ? bytes : 0; // acknowledgements alone are not (RFC 9002 §7.7)
             if (bytes < segment)
             {
@@ -138,11 +153,17 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             path.Pacer.OnSent(now, pacedBytes);
         }
 
-        transmit = new(path.Path, written, Math.Min(written, segment));
+        if (marks)
+        {
+            parts.Ecn.OnMarkedSent(packets);
+        }
+
+        transmit = new(path.Path, written, Math.Min(written, segment), marks ? EcnCodepoint.Capable0 : EcnCodepoint.NotCapable);
         return written > 0;
     }
 
     // Acknowledgements always go; the rest waits for window and pacer, unless a probe is owed.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool MaySendEliciting(Instant now, PathState path, int batchedBytes)
     {
         if (parts.Loss.ProbesOwed > 0)
@@ -174,11 +195,12 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private FrameWriter Open(Instant now, Span<byte> buffer, PathState path, int packetBytes)
     {
         SkipNumberIfDue(now);
         path.Path.WriteHeader(buffer);
-        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - SessionPacket.OverheadBytes));
+        return new FrameWriter(buffer.Slice(path.Path.HeaderBytes + SessionPacket.HeaderBytes, packetBytes - parts.OverheadBytes));
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
@@ -197,9 +219,10 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
         _untilSkip = _untilSkip <= 0 ? 1 + parts.Random.NextInt32(2 * parts.Options.SkipNumberEvery) : _untilSkip - 1;
     }
 
-    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int Seal(Instant now, Span<byte> buffer, PathState path, int frameBytes, ref PacketRecord record, bool marked = false)
     {
-        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + SessionPacket.OverheadBytes);
+        Span<byte> packet = buffer.Slice(path.Path.HeaderBytes, frameBytes + parts.OverheadBytes);
         ulong number = parts.Loss.NextPacketNumber;
         parts.Keys.UpdateIfDue(number);
         SessionPacket.WriteHeader(packet, parts.Ids.Current, number, parts.Keys.SendPhase);
@@ -210,7 +233,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
             parts.Timers.OnElicitingSent(now);
         }
 
-        record.Sent(now, packet.Length, path.Id);
+        record.Sent(now, packet.Length, path.Id, marked);
         path.SentBytes += packet.Length;
         parts.Counts.PacketsSent++;
         parts.Counts.BytesSent += packet.Length;

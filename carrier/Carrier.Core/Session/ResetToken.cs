@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using Carrier.Core.Crypto;
 
 namespace Carrier.Core.Session;
 
@@ -33,9 +34,9 @@ public readonly struct ResetToken : IEquatable<ResetToken>
     public static ResetToken Derive(ReadOnlySpan<byte> resetKey, ConnectionId id)
     {
         Span<byte> message = stackalloc byte[ConnectionId.Bytes];
-        Span<byte> mac = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        Span<byte> mac = stackalloc byte[KeyDerivation.HashBytes];
         id.Write(message);
-        HMACSHA256.HashData(resetKey, message, mac);
+        KeyDerivation.Hmac(resetKey, message, mac);
         return new(mac[..Bytes]);
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Paths;
 using Carrier.Core.Session.Streams;
@@ -48,7 +49,7 @@ public sealed class SessionMachine : IDisposable
     {
         get
         {
-            int room = _parts.Paths.Active.Mtu.CurrentBytes - SessionPacket.OverheadBytes;
+            int room = _parts.Paths.Active.Mtu.CurrentBytes - _parts.OverheadBytes;
             return Math.Min(_parts.Remote.MaxDatagramBytes, room - (FrameWriter.DatagramBytes(room) - room));
         }
     }
@@ -65,6 +66,7 @@ public sealed class SessionMachine : IDisposable
                 PacketsReceived = _parts.Counts.PacketsReceived,
                 BytesReceived = _parts.Counts.BytesReceived,
                 PacketsLost = _parts.Counts.PacketsLost,
+                SpuriousLosses = _parts.Counts.SpuriousLosses,
                 KeyUpdates = _parts.Keys.Updates,
                 Path = path.Path,
                 PathsKnown = _parts.Paths.Count,
@@ -103,8 +105,10 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
-    /// <summary>Takes one session packet, without its relay header, as it came over <paramref name="path"/>; it is opened in place.</summary>
-    public void Handle(Instant now, in NetworkPath path, Span<byte> packet)
+    /// <summary>Takes one session packet, without its relay header, as it came over <paramref name="path"/>; it is opened in place.
+    /// <paramref name="ecn"/> is how it was marked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Handle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         if (State == SessionState.Closed)
         {
@@ -112,7 +116,7 @@ public sealed class SessionMachine : IDisposable
             return;
         }
 
-        _receiver.Handle(now, path, packet);
+        _receiver.Handle(now, path, packet, ecn);
         AfterMove(now);
     }
 
@@ -180,6 +184,7 @@ public sealed class SessionMachine : IDisposable
 
     /// <summary>Takes bytes to send; returns how many. Fewer than offered, 0 included: <see cref="SessionEffectKind.StreamWritable"/> follows, unless
     /// the stream cannot be written at all any more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Write(StreamId id, ReadOnlySpan<byte> data)
     {
         if (!_parts.Streams.TryGet(id.Value, out StreamState stream) || stream.Send is null || stream.ResetCode is not null)
@@ -205,6 +210,7 @@ public sealed class SessionMachine : IDisposable
 
     /// <summary>Moves bytes out of a stream, in order; returns how many. <paramref name="finished"/> when all up to the peer's fin was read, and never
     /// for a stream that was reset or is not known: a stream cut off must not look complete.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Read(Instant now, StreamId id, Span<byte> destination, out bool finished)
     {
         finished = false;
@@ -310,6 +316,7 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AfterMove(Instant now)
     {
         CloseIfDelivered(now);
@@ -321,6 +328,7 @@ public sealed class SessionMachine : IDisposable
         PathState path = _parts.Paths.Active;
         _parts.Paths.HasMoved = false;
         _parts.Loss.SwitchPath(path.Id, path.Rtt);
+        _parts.Ecn.Restart();
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         _parts.Ids.Replace(now + _parts.Timers.ThreeProbeTimeouts);
         _parts.Notices |= SessionNotices.PathChanged;

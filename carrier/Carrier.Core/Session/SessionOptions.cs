@@ -1,3 +1,5 @@
+using Carrier.Core.Session.Recovery;
+
 namespace Carrier.Core.Session;
 
 /// <summary>What a node decides about its sessions. Sizes are bytes.</summary>
@@ -19,6 +21,9 @@ public sealed record SessionOptions
 
     /// <summary>The largest session packet looked for on a direct path, header and tag included (RFC 8899). Paths begin at 1,200 whatever it says.</summary>
     public int MaxPacketBytes { get; init; } = 1_452;
+
+    /// <summary>Which congestion controller this side's paths get. The peer's is its own choice.</summary>
+    public CongestionControl CongestionControl { get; init; }
 
     /// <summary>Whether to keep an idle session and its NAT bindings alive.</summary>
     public bool KeepAlive { get; init; } = true;

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
 
 namespace Carrier.Core.Session;
@@ -10,7 +12,7 @@ namespace Carrier.Core.Session;
 ///  0      0x60 | key phase (bit 0)             0      0x62
 ///  1..8   destination connection id            1..8   the connection id that was not known
 ///  9..12  packet number, low 32 bits           9..24  its reset token
-/// 13..    AEAD(frames), then its 16-byte tag
+/// 13..    AEAD(frames), then its tag: 16 bytes, AEGIS-128L 32
 /// </code>
 /// Bytes 0..12 are the associated data. Integers are big-endian.
 /// </remarks>
@@ -18,13 +20,8 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
 {
     public const int HeaderBytes = 1 + ConnectionId.Bytes + sizeof(uint);
 
-    public const int TagBytes = 16;
-
-    /// <summary>What every packet adds to its frames.</summary>
-    public const int OverheadBytes = HeaderBytes + TagBytes;
-
     /// <summary>Tag and at least one frame byte: anything shorter is no session packet.</summary>
-    public const int MinBytes = OverheadBytes + 1;
+    public const int MinBytes = HeaderBytes + CipherSuites.MinTagBytes + 1;
 
     public const int ResetBytes = 1 + ConnectionId.Bytes + ResetToken.Bytes;
 
@@ -34,6 +31,10 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
 
     private const ulong NumberWindow = 1UL << 32;
 
+    /// <summary>What a packet adds to its frames.</summary>
+    public static int OverheadBytes(CipherSuite suite) => HeaderBytes + CipherSuites.TagBytes(suite);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryParse(ReadOnlySpan<byte> packet, out SessionPacket header)
     {
         header = default;
@@ -57,6 +58,7 @@ public readonly record struct SessionPacket(ConnectionId Destination, uint Trunc
     }
 
     /// <summary>The full number nearest to <paramref name="expected"/>, one more than the highest received (RFC 9000 §A.3).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong ExpandNumber(ulong expected, uint truncated)
     {
         ulong candidate = (expected & ~(NumberWindow - 1)) | truncated;

@@ -16,8 +16,10 @@ internal sealed class SessionParts
         Random = setup.Random;
         Drops = setup.Drops;
         Keys = new KeyPhases(setup.Suite, setup.SendSecret, setup.ReceiveSecret, Options.KeyUpdatePackets);
+        OverheadBytes = SessionPacket.OverheadBytes(setup.Suite);
         Ids = new ConnectionIds(setup.LocalId, setup.RemoteId, setup.RemoteResetToken, setup.ResetKey, Random);
-        Paths = new PathTable(Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.NearestScope, Random);
+        Paths = new PathTable(
+            Role, setup.Path, Math.Min(Options.MaxPacketBytes, Remote.MaxPacketBytes), Options.CongestionControl, Options.NearestScope, Random);
         Loss = new LossDetector(Paths.Active.Rtt);
         Flow = new FlowControl(
             Local.SessionWindowBytes, Math.Max(Local.SessionWindowBytes, Options.MaxSessionWindowBytes), Remote.SessionWindowBytes);
@@ -42,11 +44,16 @@ internal sealed class SessionParts
 
     public KeyPhases Keys { get; }
 
+    /// <inheritdoc cref="SessionPacket.OverheadBytes"/>
+    public int OverheadBytes { get; }
+
     public ConnectionIds Ids { get; }
 
     public PathTable Paths { get; }
 
     public LossDetector Loss { get; }
+
+    public EcnValidation Ecn { get; } = new();
 
     public AckScheduler Acks { get; } = new();
 

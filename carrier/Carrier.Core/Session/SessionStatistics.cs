@@ -13,6 +13,9 @@ public readonly record struct SessionStatistics
 
     public required long PacketsLost { get; init; }
 
+    /// <summary>Of <see cref="PacketsLost"/>, those that turned out to be only late: what they carried was sent twice.</summary>
+    public required long SpuriousLosses { get; init; }
+
     public required int KeyUpdates { get; init; }
 
     public required NetworkPath Path { get; init; }
@@ -43,4 +46,6 @@ internal sealed class SessionCounts
     public long BytesReceived { get; set; }
 
     public long PacketsLost { get; set; }
+
+    public long SpuriousLosses { get; set; }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Wire;
 
@@ -17,6 +18,7 @@ public static class Varint
     };
 
     /// <summary>Writes the shortest form and returns its length; the destination must have room.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Write(Span<byte> destination, ulong value)
     {
         int length = Length(value);
@@ -40,6 +42,7 @@ public static class Varint
     }
 
     /// <summary>Reads one integer and moves <paramref name="source"/> past it. Longer-than-needed forms are accepted, as in QUIC.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryRead(ref ReadOnlySpan<byte> source, out ulong value)
     {
         value = 0;

@@ -10,6 +10,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private readonly ReflexiveAddresses _reflexive = new(drops);
     private readonly byte[] _list = new byte[Candidate.MaxListBytes];
     private Endpoint[] _hosts = [];
+    private Endpoint _mapped;
     private int _listBytes;
     private bool _changed;
 
@@ -32,6 +33,13 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
+        Rebuild();
+    }
+
+    /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>
+    public void SetMapped(Endpoint external)
+    {
+        _mapped = external;
         Rebuild();
     }
 
@@ -75,6 +83,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         HashSet<Endpoint> seen = [];
         List<Candidate> candidates = [];
         Add(CandidateKind.Mapped, advertised);
+        Add(CandidateKind.Mapped, _mapped);
         foreach (Endpoint host in _hosts)
         {
             Add(CandidateKind.Host, host);

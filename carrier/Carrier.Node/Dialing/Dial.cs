@@ -1,5 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
+using Carrier.Core.Session.Recovery;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node.Dialing;
@@ -14,6 +15,8 @@ internal sealed class Dial(ulong id, TrustId peer, string protocol, Instant dead
     public string Protocol { get; } = protocol;
 
     public Instant EndsAt { get; } = deadline;
+
+    public CongestionControl Congestion { get; init; }
 
     public List<DialAttempt> Attempts { get; } = [];
 

@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Handshake;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
+using Carrier.Core.Session.Recovery;
 using Carrier.Node.Addresses;
 using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
@@ -36,14 +37,14 @@ internal sealed class Dialer(
     public int Count => _dials.Count;
 
     /// <summary>Begins a dial with what is known; false when too many are under way. The caller looks the peer up and reports by <see cref="Resolved"/>.</summary>
-    public bool TryBegin(Instant now, in WallClock clock, ulong id, TrustId peer, string protocol)
+    public bool TryBegin(Instant now, in WallClock clock, ulong id, TrustId peer, string protocol, CongestionControl? congestion)
     {
         if (_dials.Count >= MaxDials)
         {
             return false;
         }
 
-        Dial dial = new(id, peer, protocol, now + options.DialTimeout) { IsResolving = true };
+        Dial dial = new(id, peer, protocol, now + options.DialTimeout) { Congestion = congestion ?? options.Session.CongestionControl, IsResolving = true };
         _dials.Add(id, dial);
         _deadlines.Set(dial, dial.EndsAt);
         foreach (PeerDevice device in known.Of(peer))
@@ -71,6 +72,12 @@ internal sealed class Dialer(
 
         FailIfHopeless(now, dial);
     }
+
+    /// <summary>Whether the dial still runs.</summary>
+    public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);
+
+    /// <summary>Whether the dial is knocking straight at an address that answered one not long ago.</summary>
+    public bool KnocksWhereAnswered(ulong id) => _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(_initiations.KnocksWhereAnswered);
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _initiations.IsChannel(path);
@@ -181,10 +188,13 @@ internal sealed class Dialer(
     private void Complete(Instant now, in WallClock clock, in NetworkPath path, DialAttempt attempt, SessionKeys keys)
     {
         Dial dial = attempt.Dial;
-        bool isDevice = Delegation.TryParse(attempt.Initiator.Response.Delegation, out Delegation? delegation)
+        // The one verified for the dial already, unless the device has a newer one than its record.
+        Delegation? delegation = attempt.Device.Delegation;
+        bool isDevice = (attempt.Initiator.Response.Delegation.SequenceEqual(delegation.Encoded.Span)
+                || Delegation.TryParse(attempt.Initiator.Response.Delegation, out delegation))
             && delegation.ExchangeKey == attempt.Device.ExchangeKey && delegation.TrustId == dial.Peer
             && delegation.Verify(clock.At(now), floors.Of(dial.Peer)) == DelegationVerdict.Valid;
-        NodeSession? session = isDevice ? opener.Complete(now, path, attempt.Initiator, keys, attempt.LocalId, dial.Peer, dial.Protocol) : null;
+        NodeSession? session = isDevice ? opener.Complete(now, path, attempt.Initiator, keys, attempt.LocalId, dial) : null;
         if (session is null)
         {
             drops.Count(DropReason.NotAuthorized);

@@ -36,6 +36,9 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
 
+    /// <summary>Whether an address that answered a dial not long ago is among those knocked at.</summary>
+    public bool KnocksWhereAnswered(DialAttempt attempt) => attempt.Direct.Exists(path => _answering.Contains(path.Remote));
+
     public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
     {
         DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now, addresses.Mapping, device.Record.Mapping));
@@ -70,7 +73,9 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
             if (!isKnown)
             {
                 attempt.Homes.Enqueue(home);
-                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, now);
+
+                // A device that answered us straight not long ago very likely does again; its homes have something better to do.
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, KnocksWhereAnswered(attempt) ? now + DialAttempt.HomeGap : now);
             }
         }
 

@@ -22,7 +22,9 @@ internal sealed class Acceptor(
 
     private readonly HandshakeGate _gate = new(random, drops);
     private readonly Dictionary<PublicKey, Unconfirmed> _byEphemeral = [];
+    private readonly Dictionary<NodeSession, Unconfirmed> _bySession = [];
     private readonly Queue<Unconfirmed> _byAge = new();
+    private readonly VerifiedDelegations _verified = new();
     private readonly Queue<NodeEffect> _effects = new();
 
     /// <summary>A dialler that hears our answer confirms within a round trip; this is several, and a retransmission.</summary>
@@ -49,6 +51,15 @@ internal sealed class Acceptor(
                 break;
             default:
                 break;
+        }
+    }
+
+    /// <summary>The initiator's first session packet came.</summary>
+    public void Confirmed(NodeSession session)
+    {
+        if (_bySession.Remove(session, out Unconfirmed? pending))
+        {
+            _gate.Confirmed(pending.Path);
         }
     }
 
@@ -96,14 +107,14 @@ internal sealed class Acceptor(
             return false;
         }
 
-        opened = new Unconfirmed(responder, session);
+        opened = new Unconfirmed(responder, session, path);
         return true;
     }
 
     // The reason stays on this side: to the initiator every refusal is the same silence.
     private DelegationVerdict Judge(UnixTime now, in PublicKey initiatorKey, ReadOnlySpan<byte> encoded, out Delegation? delegation)
     {
-        bool named = Delegation.TryParse(encoded, out delegation) && delegation.ExchangeKey == initiatorKey && delegation.Permits(DelegationUses.Session);
+        bool named = (_verified.TryGet(initiatorKey, encoded, out delegation) || Delegation.TryParse(encoded, out delegation)) && delegation.ExchangeKey == initiatorKey && delegation.Permits(DelegationUses.Session);
         DelegationVerdict verdict = named ? delegation!.Verify(now, floors.Of(delegation.TrustId)) : DelegationVerdict.BadSignature;
         if (verdict != DelegationVerdict.Valid)
         {
@@ -113,6 +124,10 @@ internal sealed class Acceptor(
                 DelegationVerdict.BadSignature => DropReason.BadSignature,
                 _ => DropReason.Expired,
             });
+        }
+        else
+        {
+            _verified.Add(delegation!);
         }
 
         return verdict;
@@ -152,12 +167,14 @@ internal sealed class Acceptor(
         opened.Ephemeral = initiation.Ephemeral;
         opened.ExpiresAt = now + UnconfirmedLifetime;
         _byEphemeral[opened.Ephemeral] = opened;
+        _bySession[opened.Session] = opened;
         _byAge.Enqueue(opened);
     }
 
     private void Forget(Unconfirmed pending)
     {
         _ = _byEphemeral.Remove(pending.Ephemeral);
+        _ = _bySession.Remove(pending.Session);
         pending.Responder.Dispose();
         if (!pending.Session.IsSurfaced)
         {
@@ -165,11 +182,14 @@ internal sealed class Acceptor(
         }
     }
 
-    private sealed class Unconfirmed(HandshakeResponder responder, NodeSession session)
+    private sealed class Unconfirmed(HandshakeResponder responder, NodeSession session, NetworkPath path)
     {
         public HandshakeResponder Responder { get; } = responder;
 
         public NodeSession Session { get; } = session;
+
+        /// <summary>The way the initiation that was admitted came.</summary>
+        public NetworkPath Path { get; } = path;
 
         public PublicKey Ephemeral { get; set; }
 

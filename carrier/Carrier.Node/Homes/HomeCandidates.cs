@@ -58,6 +58,18 @@ internal sealed class HomeCandidates
         }
     }
 
+    /// <summary>Lets a node that failed us be chosen again at once; false when it is not known.</summary>
+    public bool Forgive(Endpoint endpoint)
+    {
+        int known = _entries.FindIndex(entry => entry.Contact.Endpoint == endpoint);
+        if (known >= 0)
+        {
+            _entries[known] = _entries[known] with { CoolUntil = Instant.Zero, Failures = 0 };
+        }
+
+        return known >= 0;
+    }
+
     /// <summary>Notes that a node served us well, and how fast.</summary>
     public void Succeeded(PublicKey key, TimeSpan rtt)
     {

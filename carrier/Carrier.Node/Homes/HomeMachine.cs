@@ -210,6 +210,25 @@ public sealed class HomeMachine
         }
     }
 
+    /// <summary>The way to a node became another: a home there sees us elsewhere and is told at once, one that was given up is worth another try.</summary>
+    public void Refresh(Instant now, Endpoint home)
+    {
+        if (_leaving)
+        {
+            return;
+        }
+
+        HomeLink? link = _links.Find(link => link.Contact.Endpoint == home);
+        if (link is { IsAsking: false })
+        {
+            Ask(now, link, HomeMethod.Register);
+        }
+        else if (link is null && _candidates.Forgive(home) && WantsCandidates)
+        {
+            _lookAgainAt = now;
+        }
+    }
+
     /// <summary>Leaves every home. Drive on until <see cref="IsDrained"/>, or not at all: leases end by themselves.</summary>
     public void Leave(Instant now)
     {

@@ -19,6 +19,7 @@ internal sealed class PeerDirectory(
 
     private readonly Dictionary<DhtOperation, Search> _searches = [];
     private readonly Queue<WaitingSearch> _waiting = new();
+    private readonly Queue<WaitingSearch> _later = new();
     private readonly Queue<NodeEffect> _effects = new();
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
@@ -37,7 +38,10 @@ internal sealed class PeerDirectory(
     /// <summary>How long a search waits for the first node to answer, when the node has just started.</summary>
     public static TimeSpan WaitForNetwork => TimeSpan.FromSeconds(3);
 
-    public Instant NextDeadline => Instant.Min(_publishAt, _waiting.TryPeek(out WaitingSearch oldest) ? oldest.Until : Instant.Never);
+    /// <summary>How long a dial that knocks where it was answered before goes without the network.</summary>
+    public static TimeSpan WaitForAnswer => TimeSpan.FromMilliseconds(200);
+
+    public Instant NextDeadline => Instant.Min(_publishAt, Instant.Min(Earliest(_waiting), Earliest(_later)));
 
     /// <summary>Whether this node knows of others that should answer soon: seeds, or a table from before.</summary>
     public bool ExpectsNetwork { get; set; }
@@ -59,6 +63,18 @@ internal sealed class PeerDirectory(
         }
 
         return TryBegin(now, peer, operation, forDial, lookup: 1);
+    }
+
+    /// <summary>Searches for a dial if it still runs in <see cref="WaitForAnswer"/>; false when too many wait, and the search should begin now.</summary>
+    public bool TrySearchLater(Instant now, TrustId peer, ulong operation)
+    {
+        bool hasRoom = _later.Count < Dialer.MaxDials;
+        if (hasRoom)
+        {
+            _later.Enqueue(new WaitingSearch(peer, operation, ForDial: true, now + WaitForAnswer, Lookup: 1));
+        }
+
+        return hasRoom;
     }
 
     /// <summary>Our addresses or homes changed: the record is published again soon, the first one naming a home at once.</summary>
@@ -91,6 +107,7 @@ internal sealed class PeerDirectory(
     /// <summary>Takes what came of the DHT's operations; results for dials go to <paramref name="dialer"/>.</summary>
     public void Settle(Instant now, in WallClock clock, Dialer? dialer)
     {
+        BeginLater(now, clock, dialer);
         BeginWaiting(now, clock, dialer);
         while (dht.TryEffect(out DhtEffect? effect))
         {
@@ -140,7 +157,8 @@ internal sealed class PeerDirectory(
             _ = _searches.Remove(effect.Operation);
         }
 
-        if (isOver && search.ForDial && effect.Contacts.Count == 0 && search.Lookup < MaxUnansweredLookups && ExpectsNetwork)
+        if (isOver && search.ForDial && effect.Contacts.Count == 0 && search.Lookup < MaxUnansweredLookups
+            && ExpectsNetwork && _waiting.Count < DhtMachine.MaxOperations)
         {
             _waiting.Enqueue(new WaitingSearch(search.Peer, search.Operation, ForDial: true, now + WaitForNetwork, search.Lookup + 1));
             dialer!.Resolved(now, clock, search.Operation, devices, networkAnswered: false, final: false);
@@ -170,6 +188,18 @@ internal sealed class PeerDirectory(
         }
 
         return started;
+    }
+
+    private void BeginLater(Instant now, in WallClock clock, Dialer? dialer)
+    {
+        while (_later.TryPeek(out WaitingSearch search) && search.Until <= now)
+        {
+            _ = _later.Dequeue();
+            if (dialer!.IsUnderWay(search.Operation) && !TrySearch(now, search.Peer, search.Operation, forDial: true))
+            {
+                dialer.Resolved(now, clock, search.Operation, [], networkAnswered: false, final: true);
+            }
+        }
     }
 
     private void BeginWaiting(Instant now, in WallClock clock, Dialer? dialer)
@@ -230,6 +260,8 @@ internal sealed class PeerDirectory(
             homes.Offer(now, new HomeContact(contact.Key, contact.Endpoint), rtt: null);
         }
     }
+
+    private static Instant Earliest(Queue<WaitingSearch> searches) => searches.TryPeek(out WaitingSearch oldest) ? oldest.Until : Instant.Never;
 
     private int HomeCount() => homes!.CopyHomes(stackalloc HomeContact[HomeMachine.MaxHomes]);
 

@@ -113,7 +113,7 @@ public sealed class RelayMachine : IDatagramMachine
         }
     }
 
-    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes)
+    public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
         {

@@ -7,6 +7,7 @@ using Carrier.Core.Session;
 using Carrier.Core.Session.Buffers;
 using Carrier.Nat;
 using Carrier.Node.Addresses;
+using Carrier.Node.Dialing;
 
 namespace Carrier.Node.Sessions;
 
@@ -14,8 +15,8 @@ namespace Carrier.Node.Sessions;
 internal sealed class SessionOpener(
     NodeOptions options, LocalIdentity local, LocalAddresses addresses, SessionTable sessions, ReadOnlyMemory<byte> resetKey, RandomSource random, DropCounters drops)
 {
-    /// <summary>Slabs kept for the next session when one ends: 16 MB.</summary>
-    private const int MaxRetainedSlabs = 256;
+    /// <summary>Slabs kept while traffic comes in waves, 40 MB: one session's send buffer and receive window together.</summary>
+    private const int MaxRetainedSlabs = 640;
 
     /// <summary>Slabs out with all sessions together, 1 GB: what all peers together can make this node hold.</summary>
     private const int MaxSlabs = 16_384;
@@ -27,6 +28,9 @@ internal sealed class SessionOpener(
     /// <summary>Slabs out with sessions: zero when none is left.</summary>
     public int OutstandingSlabs => _pool.Outstanding;
 
+    /// <inheritdoc cref="SlabPool.Trim"/>
+    public void TrimSlabs() => _pool.Trim();
+
     /// <summary>Prepares the initiation toward one device.</summary>
     public bool TryInitiate(in PublicKey device, TrustId peer, string protocol, ConnectionId localId, [NotNullWhen(true)] out HandshakeInitiator? initiator)
     {
@@ -37,7 +41,7 @@ internal sealed class SessionOpener(
     }
 
     /// <summary>Makes the initiator's session of a response that was read; null when its transport parameters make no sense.</summary>
-    public NodeSession? Complete(Instant now, in NetworkPath path, HandshakeInitiator initiator, SessionKeys keys, ConnectionId localId, TrustId peer, string protocol)
+    public NodeSession? Complete(Instant now, in NetworkPath path, HandshakeInitiator initiator, SessionKeys keys, ConnectionId localId, Dial dial)
     {
         HandshakePayload response = initiator.Response;
         if (!TransportParameters.TryRead(response.TransportParameters, out TransportParameters remote))
@@ -45,7 +49,8 @@ internal sealed class SessionOpener(
             return null;
         }
 
-        NodeSession session = Open(now, path, keys, SessionRole.Initiator, localId, response, remote, peer, protocol);
+        NodeSession session = Open(
+            now, path, keys, SessionRole.Initiator, localId, response, remote, dial.Peer, dial.Protocol, options.Session with { CongestionControl = dial.Congestion });
         session.IsSurfaced = true;
         AddCandidates(now, session, path, response.Candidates);
         sessions.Touch(now, session);
@@ -72,7 +77,7 @@ internal sealed class SessionOpener(
 
         using (keys)
         {
-            session = Open(now, path, keys, SessionRole.Responder, localId, initiation, remote, delegation.TrustId, initiation.Protocol!);
+            session = Open(now, path, keys, SessionRole.Responder, localId, initiation, remote, delegation.TrustId, initiation.Protocol!, options.Session);
         }
 
         AddCandidates(now, session, path, initiation.Candidates);
@@ -88,12 +93,12 @@ internal sealed class SessionOpener(
 
     private NodeSession Open(
         Instant now, in NetworkPath path, SessionKeys keys, SessionRole role, ConnectionId localId, in HandshakePayload told,
-        TransportParameters remote, TrustId peer, string protocol)
+        TransportParameters remote, TrustId peer, string protocol, SessionOptions choices)
     {
         SessionMachine machine = new(
             new SessionSetup
             {
-                Options = options.Session,
+                Options = choices,
                 Suite = keys.Suite,
                 SendSecret = keys.SendSecret,
                 ReceiveSecret = keys.ReceiveSecret,

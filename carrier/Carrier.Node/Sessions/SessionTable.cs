@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 
@@ -37,7 +38,8 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
 
     /// <summary>Takes a session packet. A packet of no known session is answered with a stateless reset where it is long enough to bear one.</summary>
     /// <returns>True when the packet was some session's; then <paramref name="session"/> is it.</returns>
-    public bool TryHandle(Instant now, in NetworkPath path, Span<byte> packet, out NodeSession? session)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public bool TryHandle(Instant now, in NetworkPath path, Span<byte> packet, EcnCodepoint ecn, out NodeSession? session)
     {
         session = null;
         if (!SessionPacket.TryParse(packet, out SessionPacket header))
@@ -52,7 +54,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
             return false;
         }
 
-        session.Machine.Handle(now, path, packet);
+        session.Machine.Handle(now, path, packet, ecn);
         if (!session.IsHeard)
         {
             session.IsHeard = true;
@@ -63,6 +65,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     }
 
     /// <summary>Follows up on the sessions a batch had packets for, once each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Settle(Instant now)
     {
         foreach (NodeSession session in _heard)
@@ -88,6 +91,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     }
 
     /// <summary>Follows up on a session that was touched: what it says, when it wakes, whether it sends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Touch(Instant now, NodeSession session)
     {
         DrainEffects(now, session);
@@ -109,6 +113,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         while (_sending.TryDequeue(out NodeSession? session))
@@ -184,6 +189,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         session.LocalIds.Add(id);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DrainEffects(Instant now, NodeSession session)
     {
         while (!session.IsRemoved && session.Machine.TryEffect(out SessionEffect effect))

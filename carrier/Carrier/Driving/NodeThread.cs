@@ -1,9 +1,11 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Sessions;
 using Carrier.Streams;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier.Driving;
@@ -12,6 +14,9 @@ namespace Carrier.Driving;
 internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, INodeEvents events, TimeSpan spinBeforeBlocking, ILogger logger)
     : NetworkThread(machine, sockets, spinBeforeBlocking, logger)
 {
+    /// <summary>The largest datagram payload either side can meet.</summary>
+    private const int MaxDatagramBytes = 65_536;
+
     private readonly HashSet<SessionDriver> _sessions = [];
     private readonly ILogger _logger = logger;
 
@@ -19,6 +24,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     public NodeMachine Machine => machine;
 
     public SlabMemoryPool Pool { get; } = new();
+
+    /// <summary>Where one datagram of the application lies between its box and the machine. For the network thread alone.</summary>
+    public byte[] Scratch { get; } = new byte[MaxDatagramBytes];
 
     /// <summary>What the machine works on, by its number. For the network thread alone.</summary>
     public Dictionary<ulong, PendingOperation> Operations { get; } = [];
@@ -33,6 +41,25 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
         Post(call);
         return call.Task;
     }
+
+    /// <summary>Takes a datagram that came through a tunnel. The network thread only.</summary>
+    public void HandleTunnelled(Instant now, Endpoint remote, Span<byte> datagram) => machine.Handle(now, remote, datagram, datagram.Length);
+
+    /// <summary>Has datagrams to a tunnel's endpoint go through it from now on, or no longer. Any thread.</summary>
+    public Task<bool> TunnelAsync(Tunnel tunnel, bool isOpen) => AskAsync(now =>
+    {
+        if (isOpen)
+        {
+            Tunnels.Add(tunnel);
+        }
+        else if (!Tunnels.Remove(tunnel))
+        {
+            return false; // another has taken its place
+        }
+
+        machine.SetTunnelled(now, tunnel.Remote, isOpen);
+        return true;
+    });
 
     /// <summary>Gives a session of the machine its application half.</summary>
     public SessionDriver Adopt(Instant now, NodeSession session)
@@ -49,6 +76,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     public void LogSubscriberFailed(NodeSession session, Exception exception) => NodeLog.SubscriberFailed(_logger, session.Id, exception);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override bool DrainEffects(Instant now)
     {
         bool any = false;

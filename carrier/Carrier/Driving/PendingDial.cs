@@ -5,7 +5,7 @@ using Carrier.Node;
 namespace Carrier.Driving;
 
 /// <summary>A dial under way.</summary>
-internal sealed class PendingDial(NodeThread thread, TrustId peer, string protocol) : PendingOperation<CarrierSession>(thread)
+internal sealed class PendingDial(NodeThread thread, TrustId peer, string protocol, ConnectOptions options) : PendingOperation<CarrierSession>(thread)
 {
     public override void Answer(Instant now, in NodeEffect effect)
     {
@@ -22,7 +22,7 @@ internal sealed class PendingDial(NodeThread thread, TrustId peer, string protoc
         }
     }
 
-    protected override ulong Begin(Instant now) => Machine.Dial(now, peer, protocol);
+    protected override ulong Begin(Instant now) => Machine.Dial(now, peer, protocol, options.CongestionControl);
 
     protected override void GiveUp(ulong operation) => Machine.CancelDial(operation);
 }

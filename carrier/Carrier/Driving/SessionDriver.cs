@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Session.Streams;
@@ -10,16 +11,12 @@ namespace Carrier.Driving;
 /// <remarks>Touched by the network thread alone but for <see cref="Post"/> and the two boxes.</remarks>
 internal sealed class SessionDriver : NetworkWork
 {
-    /// <summary>The largest datagram payload either side can meet.</summary>
-    private const int MaxDatagramBytes = 65_536;
-
     /// <summary>How often the round trip shown to the application is taken anew, at most.</summary>
     private static readonly TimeSpan PathRefresh = TimeSpan.FromMilliseconds(100);
 
     private readonly NodeThread _thread;
     private readonly Dictionary<ulong, StreamDriver> _streams = [];
     private readonly Queue<PendingOpen> _opens = new();
-    private readonly byte[] _datagram = new byte[MaxDatagramBytes];
     private (ulong Code, string Reason)? _closeWhenDelivered;
     private Instant _refreshPathAt;
     private bool _isOver;
@@ -55,6 +52,7 @@ internal sealed class SessionDriver : NetworkWork
     public void LogSubscriberFailed(Exception exception) => _thread.LogSubscriberFailed(Node, exception);
 
     /// <summary>Takes one thing the machine says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, in SessionEffect effect)
     {
         switch (effect.Kind)
@@ -98,6 +96,7 @@ internal sealed class SessionDriver : NetworkWork
     }
 
     /// <summary>Moves what one stream can move.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Pump(Instant now, StreamDriver stream)
     {
         if (_isOver)
@@ -172,10 +171,10 @@ internal sealed class SessionDriver : NetworkWork
     /// <summary>The application put datagrams into <see cref="Outgoing"/>.</summary>
     protected internal override void Run(Instant now)
     {
-        while (Outgoing.TryTake(_datagram, out int bytes, out _))
+        while (Outgoing.TryTake(_thread.Scratch, out int bytes, out _))
         {
             // One the machine has no room for is lost, as datagrams are.
-            _ = Machine.TrySendDatagram(_datagram.AsSpan(0, bytes));
+            _ = Machine.TrySendDatagram(_thread.Scratch.AsSpan(0, bytes));
         }
 
         Session.MaxDatagramBytes = Machine.MaxDatagramBytes;
@@ -223,9 +222,9 @@ internal sealed class SessionDriver : NetworkWork
     private void TakeDatagrams()
     {
         bool any = false;
-        while (Machine.TryReadDatagram(_datagram, out int bytes))
+        while (Machine.TryReadDatagram(_thread.Scratch, out int bytes))
         {
-            any |= Incoming.TryPut(_datagram.AsSpan(0, bytes));
+            any |= Incoming.TryPut(_thread.Scratch.AsSpan(0, bytes));
         }
 
         if (any)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session.Streams;
 using Carrier.Net;
@@ -125,6 +126,7 @@ internal sealed class StreamDriver : NetworkWork
     private static PipeOptions Options(SlabMemoryPool pool) => new(
         pool, new ReusedWorkScheduler(), new ReusedWorkScheduler(), PauseBytes, ResumeBytes, SlabMemoryPool.SlabBytes, useSynchronizationContext: false);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PumpOutgoing()
     {
         long code = Volatile.Read(ref _resetAsked);
@@ -148,6 +150,7 @@ internal sealed class StreamDriver : NetworkWork
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long Write(in ReadOnlySequence<byte> bytes)
     {
         long taken = 0;
@@ -164,6 +167,7 @@ internal sealed class StreamDriver : NetworkWork
         return taken;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PumpIncoming(Instant now)
     {
         long code = Volatile.Read(ref _stopAsked);
@@ -187,6 +191,7 @@ internal sealed class StreamDriver : NetworkWork
     }
 
     /// <summary>Moves bytes into the pipe, unflushed; false when there were none and the stream goes on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Fill(Instant now, out bool finished)
     {
         int filled = 0;

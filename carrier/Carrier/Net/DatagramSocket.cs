@@ -19,6 +19,9 @@ internal abstract class DatagramSocket(Socket socket, SocketCounters counters)
 
     protected SocketCounters Counters => counters;
 
+    /// <summary>How the batch last received was marked; not ECN-capable where this kind cannot tell.</summary>
+    public EcnCodepoint ReceivedEcn { get; protected set; }
+
     /// <summary>Takes the next batch from one sender; false when nothing is waiting.</summary>
     /// <param name="slab">Where the datagrams go; one that does not fit is dropped and counted. <see cref="SlabBytes"/> fit all.</param>
     /// <param name="remote">Who sent them.</param>
@@ -31,5 +34,6 @@ internal abstract class DatagramSocket(Socket socket, SocketCounters counters)
     /// <param name="datagrams">The caller's again when the call returns.</param>
     /// <param name="segmentBytes">Positive unless <paramref name="datagrams"/> is empty.</param>
     /// <param name="sentBytes">Leading bytes the kernel took, whatever the result: whole segments.</param>
-    public abstract SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes);
+    /// <param name="ecn">How to mark them, where this kind can.</param>
+    public abstract SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable);
 }

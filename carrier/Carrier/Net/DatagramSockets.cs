@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core;
 
@@ -70,7 +71,11 @@ internal sealed class DatagramSockets : IDisposable
         return -1;
     }
 
+    /// <inheritdoc cref="DatagramSocket.ReceivedEcn"/>
+    public EcnCodepoint ReceivedEcn(int index) => _receivers[index].ReceivedEcn;
+
     /// <inheritdoc cref="DatagramSocket.TryReceive"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReceive(int index, Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {
         Counters.ReceiveCalls++;
@@ -86,7 +91,9 @@ internal sealed class DatagramSockets : IDisposable
 
     /// <summary>Sends by the socket of the destination's family, going over to a slower kind where the kernel refuses this one.</summary>
     /// <inheritdoc cref="DatagramSocket.Send"/>
-    public SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         sentBytes = 0;
         SendResult result = SendResult.Failed;
@@ -96,7 +103,7 @@ internal sealed class DatagramSockets : IDisposable
             do
             {
                 Counters.SendCalls++;
-                result = _senders[index].Send(to, datagrams[sentBytes..], segmentBytes, out int taken);
+                result = _senders[index].Send(to, datagrams[sentBytes..], segmentBytes, out int taken, ecn);
                 sentBytes += taken;
                 if (result == SendResult.Unsupported)
                 {

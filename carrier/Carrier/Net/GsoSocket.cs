@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core;
 
@@ -13,8 +14,14 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
     /// <summary>The largest UDP payload over IPv4; what one segmented send may hold as well.</summary>
     private const int MaxSendBytes = 65_507;
 
-    /// <summary>Room for the one control message we ask for (24 bytes) and any a tracer adds.</summary>
-    private const int ControlBytes = 64;
+    /// <summary>Room for the two control messages we ask for (24 bytes each) and any a tracer adds.</summary>
+    private const int ControlBytes = 96;
+
+    /// <summary>A control message of at most a word.</summary>
+    private static readonly nuint ControlMessageBytes = (nuint)(sizeof(Libc.CMsgHdr) + sizeof(nuint));
+
+    /// <summary>The two bits of a TOS byte or traffic class that are ECN's.</summary>
+    private const int EcnMask = 0x03;
 
     private readonly AddressFamily _family = socket.AddressFamily;
     private readonly SafeSocketHandle _handle = socket.SafeHandle;
@@ -25,6 +32,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
     public static bool TryEnable(Socket socket)
     {
         Span<byte> value = stackalloc byte[sizeof(int)];
+        AskForMarks(socket);
         try
         {
             socket.GetRawSocketOption(Libc.SolUdp, Libc.UdpSegment, value);
@@ -47,6 +55,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
@@ -70,7 +79,7 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
                 {
                     remote = SocketAddressBytes.Read(_family, new ReadOnlySpan<byte>(address, SocketAddressBytes.IPv6Bytes));
                     bytes = (int)received;
-                    segmentBytes = SegmentBytes(message, bytes);
+                    segmentBytes = ReadControl(message, bytes);
                     return true;
                 }
 
@@ -93,7 +102,9 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
         return false;
     }
 
-    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
         new Span<byte>(address, SocketAddressBytes.IPv6Bytes).Clear();
@@ -106,13 +117,13 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
             do
             {
                 int bytes = Math.Min(chunkBytes, datagrams.Length - sentBytes);
-                int error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes);
+                int error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes, ecn);
                 if (error != 0 && bytes > segmentBytes && IsRefusal(error))
                 {
                     // Either the offload or the destination is at fault (port zero, a segment above the interface's MTU), and any peer can name a
                     // bad destination. One datagram sent plainly tells which, so that nobody can talk a node out of its fast path.
                     bytes = segmentBytes;
-                    error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes);
+                    error = SendChunk(ref message, data + sentBytes, bytes, segmentBytes, ecn);
                     if (error == 0)
                     {
                         sentBytes += bytes;
@@ -135,44 +146,92 @@ internal sealed unsafe class GsoSocket(Socket socket, SocketCounters counters) :
 
     private static bool IsRefusal(int error) => error is Errno.EINVAL or Errno.EIO or Errno.EMSGSIZE or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP;
 
-    /// <summary>Reads the coalesced segment size; a single datagram carries none.</summary>
-    private static int SegmentBytes(in Libc.MsgHdr message, int bytes)
+    /// <summary>Has received marks told. Where that is refused none is ever told, and peers find out that we cannot count them.</summary>
+    private static void AskForMarks(Socket socket)
     {
-        if (message.ControlLength < (nuint)(sizeof(Libc.CMsgHdr) + sizeof(int)))
+        bool ipv4 = socket.AddressFamily == AddressFamily.InterNetwork;
+        int on = 1;
+        try
         {
-            return bytes;
+            socket.SetRawSocketOption(
+                ipv4 ? Libc.SolIp : Libc.SolIpV6, ipv4 ? Libc.IpRecvTos : Libc.IpV6RecvTrafficClass, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in on)));
+        }
+        catch (SocketException)
+        {
+            return; // a sandbox's own network stack
+        }
+    }
+
+    private static nuint Aligned(nuint bytes) => (bytes + (nuint)sizeof(nuint) - 1) & ~((nuint)sizeof(nuint) - 1);
+
+    /// <summary>Reads how the batch was marked, and returns its segment size; a single datagram carries none.</summary>
+    private int ReadControl(in Libc.MsgHdr message, int bytes)
+    {
+        int segmentBytes = bytes;
+        ReceivedEcn = EcnCodepoint.NotCapable;
+        nuint headerBytes = (nuint)sizeof(Libc.CMsgHdr);
+        for (nuint at = 0; at + headerBytes < message.ControlLength;)
+        {
+            var header = (Libc.CMsgHdr*)(message.Control + at);
+            if (header->Length <= headerBytes || at + header->Length > message.ControlLength)
+            {
+                break;
+            }
+
+            byte* value = (byte*)(header + 1);
+            switch (header->Level, header->Type)
+            {
+                case (Libc.SolUdp, Libc.UdpGro) when header->Length >= headerBytes + sizeof(int) && *(int*)value > 0:
+                    segmentBytes = Math.Min(*(int*)value, bytes);
+                    break;
+                case (Libc.SolIp, Libc.IpTos):
+                    ReceivedEcn = (EcnCodepoint)(*value & EcnMask);
+                    break;
+                case (Libc.SolIpV6, Libc.IpV6TrafficClass) when header->Length >= headerBytes + sizeof(int):
+                    ReceivedEcn = (EcnCodepoint)(*(int*)value & EcnMask);
+                    break;
+                default:
+                    break;
+            }
+
+            at += Aligned(header->Length);
         }
 
-        var header = (Libc.CMsgHdr*)message.Control;
-        if (header->Level != Libc.SolUdp || header->Type != Libc.UdpGro)
-        {
-            return bytes;
-        }
+        return segmentBytes;
+    }
 
-        int segmentBytes = *(int*)(header + 1);
-        return segmentBytes > 0 ? Math.Min(segmentBytes, bytes) : bytes;
+    /// <summary>Appends a control message's header and returns where its value goes.</summary>
+    private static byte* AddControl(ref Libc.MsgHdr message, byte* control, int level, int type, int valueBytes)
+    {
+        var header = (Libc.CMsgHdr*)(control + message.ControlLength);
+        header->Length = (nuint)(sizeof(Libc.CMsgHdr) + valueBytes);
+        header->Level = level;
+        header->Type = type;
+        message.ControlLength += ControlMessageBytes;
+        return (byte*)(header + 1);
     }
 
     /// <summary>Sends one chunk and returns errno, zero on success.</summary>
-    private int SendChunk(ref Libc.MsgHdr message, byte* data, int bytes, int segmentBytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int SendChunk(ref Libc.MsgHdr message, byte* data, int bytes, int segmentBytes, EcnCodepoint ecn)
     {
         Libc.IoVec vector = new() { Base = data, Length = (nuint)bytes };
-        byte* control = stackalloc byte[sizeof(Libc.CMsgHdr) + sizeof(nuint)];
+        byte* control = stackalloc byte[2 * (int)ControlMessageBytes];
         message.IoVec = &vector;
         message.IoVecCount = 1;
-        message.Control = null;
         message.ControlLength = 0;
         if (bytes > segmentBytes)
         {
-            var header = (Libc.CMsgHdr*)control;
-            header->Length = (nuint)(sizeof(Libc.CMsgHdr) + sizeof(ushort));
-            header->Level = Libc.SolUdp;
-            header->Type = Libc.UdpSegment;
-            *(ushort*)(header + 1) = (ushort)segmentBytes;
-            message.Control = control;
-            message.ControlLength = (nuint)(sizeof(Libc.CMsgHdr) + sizeof(nuint));
+            *(ushort*)AddControl(ref message, control, Libc.SolUdp, Libc.UdpSegment, sizeof(ushort)) = (ushort)segmentBytes;
         }
 
+        if (ecn != EcnCodepoint.NotCapable)
+        {
+            bool ipv4 = _family == AddressFamily.InterNetwork;
+            *(int*)AddControl(ref message, control, ipv4 ? Libc.SolIp : Libc.SolIpV6, ipv4 ? Libc.IpTos : Libc.IpV6TrafficClass, sizeof(int)) = (int)ecn;
+        }
+
+        message.Control = message.ControlLength > 0 ? control : null;
         fixed (Libc.MsgHdr* pinned = &message)
         {
             int error;

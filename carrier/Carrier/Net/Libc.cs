@@ -11,6 +11,13 @@ internal static unsafe partial class Libc
     public const int UdpSegment = 103;
     public const int UdpGro = 104;
 
+    public const int SolIp = 0;
+    public const int IpTos = 1;
+    public const int IpRecvTos = 13;
+    public const int SolIpV6 = 41;
+    public const int IpV6RecvTrafficClass = 66;
+    public const int IpV6TrafficClass = 67;
+
     public const int MsgTrunc = 0x20;
     public const int MsgDontWait = 0x40;
 

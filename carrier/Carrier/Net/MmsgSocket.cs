@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Carrier.Core;
 
@@ -42,6 +43,7 @@ internal sealed unsafe class MmsgSocket : DatagramSocket
 
     public override SocketKind Kind => SocketKind.Mmsg;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {
         for (int skipped = 0; skipped < MaxSkippedPerReceive; skipped++)
@@ -65,7 +67,9 @@ internal sealed unsafe class MmsgSocket : DatagramSocket
         return false;
     }
 
-    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         byte* address = stackalloc byte[SocketAddressBytes.IPv6Bytes];
         new Span<byte>(address, SocketAddressBytes.IPv6Bytes).Clear();

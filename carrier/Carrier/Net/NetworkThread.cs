@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core;
+using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
 namespace Carrier.Net;
@@ -49,6 +51,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     public DatagramSockets Sockets => _sockets;
+
+    /// <summary>What stands in for UDP to some endpoints. The network thread only.</summary>
+    protected TunnelTable Tunnels { get; } = new();
 
     /// <summary>Completes when the thread has ended: null after <see cref="DisposeAsync"/>, else the exception that stopped it. Never faults itself.</summary>
     public Task<Exception?> Stopped => _stopped.Task;
@@ -122,6 +127,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Goes once around; true when nothing is left to do before a packet, a deadline or a post.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Turn()
     {
         bool isDrained = Receive();
@@ -139,6 +145,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Hands received batches to the machine; false when more may be waiting.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Receive()
     {
         bool isDrained = true;
@@ -147,7 +154,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             int batches = 0;
             while (batches < MaxBatchesPerTurn && _sockets.TryReceive(index, _received, out Endpoint remote, out int bytes, out int segmentBytes))
             {
-                _machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes);
+                _machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes, _sockets.ReceivedEcn(index));
                 batches++;
             }
 
@@ -158,6 +165,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     }
 
     /// <summary>Sends until the machine has nothing more or the kernel no room; false when the turn's share ended first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Transmit(Instant now)
     {
         for (int batches = 0; batches < MaxBatchesPerTurn; batches++)
@@ -173,7 +181,13 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             }
 
             ReadOnlySpan<byte> rest = _toSend.AsSpan(_blockedOffset, _blocked.Bytes - _blockedOffset);
-            SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes);
+            if (Tunnels.TrySend(_blocked.Path.Remote, rest, _blocked.SegmentBytes))
+            {
+                _isBlocked = false;
+                continue;
+            }
+
+            SendResult result = _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out int sentBytes, _blocked.Ecn);
             _blockedOffset += sentBytes;
             _isBlocked = result == SendResult.WouldBlock;
             if (_isBlocked)

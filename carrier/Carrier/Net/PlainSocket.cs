@@ -60,7 +60,8 @@ internal sealed class PlainSocket(Socket socket, SocketCounters counters) : Data
         return false;
     }
 
-    public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+    public override SendResult Send(
+        Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         SocketAddressBytes.Write(to, _to.Buffer.Span);
         sentBytes = 0;

@@ -8,11 +8,12 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
     /// <summary>Large enough that a full batch of the network thread crosses few of them.</summary>
     public const int SlabBytes = 65_536;
 
-    /// <summary>Returned slabs kept for reuse, 8 MB; the rest go to the collector.</summary>
-    private const int MaxRetained = 128;
+    /// <summary>Returned slabs kept while traffic comes in waves, 32 MB: a dozen busy streams; the rest go to the collector.</summary>
+    private const int MaxRetained = 512;
 
     private readonly Lock _lock = new();
-    private readonly Stack<Slab> _retained = new(MaxRetained);
+    private readonly Stack<Slab> _retained = new();
+    private int _fewestRetained;
 
     public override int MaxBufferSize => SlabBytes;
 
@@ -23,11 +24,26 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
         {
             if (_retained.TryPop(out Slab? slab))
             {
+                _fewestRetained = Math.Min(_fewestRetained, _retained.Count);
                 return slab;
             }
         }
 
         return new Slab(this);
+    }
+
+    /// <summary>Leaves to the collector the retained slabs that nobody needed since the last call.</summary>
+    public void Trim()
+    {
+        lock (_lock)
+        {
+            for (; _fewestRetained > 0; _fewestRetained--)
+            {
+                _ = _retained.Pop();
+            }
+
+            _fewestRetained = _retained.Count;
+        }
     }
 
     protected override void Dispose(bool disposing)

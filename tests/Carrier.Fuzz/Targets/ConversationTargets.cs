@@ -24,7 +24,7 @@ public static class ConversationTargets
         for (uint number = 0; !data.IsEmpty; number++)
         {
             ReadOnlySpan<byte> frames = NodeTargets.TakeChunk(ref data);
-            byte[] packet = new byte[frames.Length + SessionPacket.OverheadBytes];
+            byte[] packet = new byte[frames.Length + SessionPacket.OverheadBytes(CipherSuite.ChaCha20Poly1305)];
             SessionPacket.WriteHeader(packet, new ConnectionId(LocalId), number, phase: false);
             Seal.Seal(number, packet.AsSpan(0, SessionPacket.HeaderBytes), frames, packet.AsSpan(SessionPacket.HeaderBytes));
             session.Handle(now, Path, packet);

@@ -70,8 +70,8 @@ public static class SessionTargets
         {
             case FrameType.Padding or FrameType.Ping:
                 return true;
-            case FrameType.Ack:
-                return reader.TryReadAck(ranges, out _);
+            case FrameType.Ack or FrameType.AckEcn:
+                return reader.TryReadAck(ranges, out _) && (type == FrameType.Ack || reader.TryReadEcnCounts(out _));
             case >= FrameType.Stream and <= FrameType.StreamLast:
                 return reader.TryReadStream(type, out _);
             case FrameType.ResetStream:

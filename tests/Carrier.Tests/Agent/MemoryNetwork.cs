@@ -14,6 +14,9 @@ internal sealed class MemoryNetwork
     /// <summary>Called for every stream that is opened; may wrap or break it.</summary>
     public Action<DuplexPair>? OnStream { get; set; }
 
+    /// <summary>The largest session datagram.</summary>
+    public int MaxDatagramBytes { get; set; } = 1_200;
+
     public Node Join(TrustId id) => _nodes[id] = new Node(this, id);
 
     internal sealed class Node(MemoryNetwork network, TrustId id) : INetwork
@@ -23,6 +26,9 @@ internal sealed class MemoryNetwork
         private readonly CancellationTokenSource _stop = new();
 
         public TrustId TrustId { get; } = id;
+
+        /// <summary>Sessions this node has dialled.</summary>
+        public int Dials { get; private set; }
 
         public Task WaitUntilReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -38,9 +44,10 @@ internal sealed class MemoryNetwork
                 throw new NetworkException(NetworkFailure.Refused, "The peer does not speak this protocol.");
             }
 
-            var streams = Channel.CreateUnbounded<IDuplexPipe>();
-            node._handling.Add(Task.Run(() => handler(new Session(network, TrustId, streams), node._stop.Token), CancellationToken.None));
-            return Task.FromResult<IPeerSession>(new Session(network, peer, streams));
+            var ends = new Ends();
+            node._handling.Add(Task.Run(() => HandleAsync(handler, new Session(network, TrustId, ends, isDialler: false), node._stop.Token), CancellationToken.None));
+            Dials++;
+            return Task.FromResult<IPeerSession>(new Session(network, peer, ends, isDialler: true));
         }
 
         public IDisposable Listen(string protocol, Func<IPeerSession, CancellationToken, Task> handler)
@@ -63,28 +70,75 @@ internal sealed class MemoryNetwork
             await _stop.CancelAsync();
             await Task.WhenAll(_handling).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        private static async Task HandleAsync(
+            Func<IPeerSession, CancellationToken, Task> handler, Session session, CancellationToken cancellationToken)
+        {
+            await using (session)
+            {
+                await handler(session, cancellationToken);
+            }
+        }
     }
 
-    private sealed class Session(MemoryNetwork network, TrustId peer, Channel<IDuplexPipe> streams) : IPeerSession
+    /// <summary>What both ends of a session share.</summary>
+    private sealed class Ends
+    {
+        public Channel<IDuplexPipe> Streams { get; } = Channel.CreateUnbounded<IDuplexPipe>();
+
+        public Channel<byte[]> ToDialler { get; } = Channel.CreateUnbounded<byte[]>();
+
+        public Channel<byte[]> ToDialled { get; } = Channel.CreateUnbounded<byte[]>();
+
+        public TaskCompletionSource Closed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Close()
+        {
+            Streams.Writer.TryComplete();
+            ToDialler.Writer.TryComplete();
+            ToDialled.Writer.TryComplete();
+            Closed.TrySetResult();
+        }
+    }
+
+    private sealed class Session(MemoryNetwork network, TrustId peer, Ends ends, bool isDialler) : IPeerSession
     {
         public TrustId Peer { get; } = peer;
 
         public PathReport Path { get; } = new("direct", "192.0.2.1:1", 1);
 
-        public async Task<IDuplexPipe> OpenStreamAsync(CancellationToken cancellationToken)
+        public Task Closed => ends.Closed.Task;
+
+        public int MaxDatagramBytes => network.MaxDatagramBytes;
+
+        public Task<IDuplexPipe> OpenStreamAsync(CancellationToken cancellationToken)
         {
             var pair = new DuplexPair();
             network.OnStream?.Invoke(pair);
-            await streams.Writer.WriteAsync(pair.Right, cancellationToken);
-            return pair.Left;
+            return ends.Streams.Writer.TryWrite(pair.Right) ? Task.FromResult(pair.Left) : throw new NetworkException(NetworkFailure.Ended, "The session ended.");
         }
 
         public async Task<IDuplexPipe?> AcceptStreamAsync(CancellationToken cancellationToken) =>
-            await streams.Reader.WaitToReadAsync(cancellationToken) && streams.Reader.TryRead(out IDuplexPipe? stream) ? stream : null;
+            await ends.Streams.Reader.WaitToReadAsync(cancellationToken) && ends.Streams.Reader.TryRead(out IDuplexPipe? stream) ? stream : null;
+
+        public bool TrySendDatagram(ReadOnlySpan<byte> datagram) =>
+            (isDialler ? ends.ToDialled : ends.ToDialler).Writer.TryWrite(datagram.ToArray());
+
+        public async ValueTask<int> ReceiveDatagramAsync(Memory<byte> destination, CancellationToken cancellationToken)
+        {
+            ChannelReader<byte[]> arriving = (isDialler ? ends.ToDialler : ends.ToDialled).Reader;
+            if (!await arriving.WaitToReadAsync(cancellationToken) || !arriving.TryRead(out byte[]? datagram))
+            {
+                return -1;
+            }
+
+            datagram.CopyTo(destination);
+            return datagram.Length;
+        }
 
         public ValueTask DisposeAsync()
         {
-            streams.Writer.TryComplete();
+            ends.Close();
             return ValueTask.CompletedTask;
         }
     }

@@ -16,7 +16,7 @@ public sealed class PacketCipherTests
         using var cipher = PacketCipher.Create(suite, Secret);
         Gen.Select(Gen.ULong, Gen.Byte.Array[0, 40], Gen.Byte.Array[0, 1500]).Sample((number, header, text) =>
         {
-            byte[] buffer = [.. text, .. new byte[PacketCipher.TagBytes]];
+            byte[] buffer = [.. text, .. new byte[cipher.TagBytes]];
             cipher.Seal(number, header, buffer.AsSpan(0, text.Length), buffer);
             Assert.True(cipher.TryOpen(number, header, buffer));
             Assert.Equal(text, buffer[..text.Length]);
@@ -29,7 +29,7 @@ public sealed class PacketCipherTests
     {
         using var cipher = PacketCipher.Create(suite, Secret);
         byte[] header = [1, 2, 3];
-        byte[] good = new byte[40 + PacketCipher.TagBytes];
+        byte[] good = new byte[40 + cipher.TagBytes];
         cipher.Seal(7, header, new byte[40], good);
         for (int bit = 0; bit < good.Length * 8; bit++)
         {
@@ -58,7 +58,7 @@ public sealed class PacketCipherTests
         Assert.SkipUnless(CipherSuites.IsSupported(suite), "Not on this CPU.");
         Dictionary<string, byte[]> vector = CryptoVectors.Read("packet-cipher.txt");
         using var cipher = PacketCipher.Create(suite, vector["secret"]);
-        byte[] sealedBytes = new byte[vector["plaintext"].Length + PacketCipher.TagBytes];
+        byte[] sealedBytes = new byte[vector["plaintext"].Length + cipher.TagBytes];
         cipher.Seal(0x0102030405060708, vector["header"], vector["plaintext"], sealedBytes);
         CryptoVectors.AssertHex(vector[name], sealedBytes);
         byte[] next = new byte[PacketCipher.SecretBytes];
@@ -108,7 +108,7 @@ public sealed class PacketCipherTests
             long before = GC.GetAllocatedBytesForCurrentThread();
             for (ulong i = 0; i < 50; i++)
             {
-                cipher.Seal(i, default, buffer.AsSpan(0, 1184), buffer);
+                cipher.Seal(i, default, buffer.AsSpan(0, buffer.Length - cipher.TagBytes), buffer);
                 _ = cipher.TryOpen(i, default, buffer);
             }
 

@@ -46,7 +46,7 @@ public sealed class HandshakeGateTests : IDisposable
             }
         }
 
-        Assert.InRange(admitted, 1, (2 * HandshakeGate.UncookiedPerSecond) + 1); // the burst and one second's rate: all the X25519 there is
+        Assert.InRange(admitted, 1, HandshakeGate.UncookiedBurst + HandshakeGate.UncookiedPerSecond + 1); // the burst and one second's rate: all the X25519 there is
         Assert.Equal(50_000, admitted + retries);
     }
 
@@ -101,8 +101,33 @@ public sealed class HandshakeGateTests : IDisposable
             admitted += _gate.Admit(Start, Path, HandshakeFixture.Write(initiator)) == HandshakeAdmission.Admit ? 1 : 0;
         }
 
-        Assert.Equal(HandshakeGate.AdmittedPerSourcePerSecond, admitted);
+        Assert.Equal(HandshakeGate.AdmittedPerSourceBurst, admitted);
         Assert.Equal(100 - admitted, _drops[DropReason.RateLimited]);
+    }
+
+    [Fact]
+    public void Admit_of_handshakes_that_are_confirmed_never_asks_a_cookie()
+    {
+        for (int i = 0; i < 2_000; i++)
+        {
+            Instant now = Start + TimeSpan.FromMicroseconds(250 * i);
+            Assert.Equal(HandshakeAdmission.Admit, _gate.Admit(now, Path, Forged(i)));
+            _gate.Confirmed(Path);
+        }
+    }
+
+    [Fact]
+    public void Admit_with_cookies_of_one_source_whose_handshakes_are_confirmed_is_not_capped()
+    {
+        PutUnderLoad();
+        for (int i = 0; i < 500; i++)
+        {
+            byte[] initiation = Forged(100_000 + i);
+            _ = _gate.WriteRetry(Start, Path, initiation, _retry);
+            Assert.Equal(HandshakeAdmission.Admit, _gate.Admit(Start, Path, WithCookie(initiation, _retry)));
+            _gate.Confirmed(Path);
+            PutUnderLoad();
+        }
     }
 
     [Fact]
@@ -146,6 +171,19 @@ public sealed class HandshakeGateTests : IDisposable
         datagram[12] = 200; // noise length
         BitConverter.TryWriteBytes(datagram.AsSpan(13), i + 1);
         return datagram;
+    }
+
+    // 0x50 ‖ version ‖ handshake id 8 ‖ cookie length ‖ cookie ‖ …, padded to the same length.
+    private static byte[] WithCookie(byte[] initiation, byte[] retry)
+    {
+        const int cookieAt = 11;
+        byte[] cookie = retry[9..];
+        byte[] with = new byte[initiation.Length];
+        initiation.AsSpan(0, cookieAt).CopyTo(with);
+        with[cookieAt - 1] = (byte)cookie.Length;
+        cookie.CopyTo(with, cookieAt);
+        initiation.AsSpan(cookieAt, initiation.Length - cookieAt - cookie.Length).CopyTo(with.AsSpan(cookieAt + cookie.Length));
+        return with;
     }
 
     private void PutUnderLoad(Instant? now = null)

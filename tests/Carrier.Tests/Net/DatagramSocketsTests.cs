@@ -62,6 +62,35 @@ public sealed class DatagramSocketsTests
     }
 
     [Theory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public void Send_marks_arrive_as_they_were_sent(AddressFamily family)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "marks are set and read on Linux");
+        Assert.SkipUnless(family == AddressFamily.InterNetwork || HasIPv6(), "no IPv6 loopback here");
+        using DatagramSockets from = Bind(nameof(SocketKind.Gso));
+        using DatagramSockets to = Bind(nameof(SocketKind.Gso));
+        int index = to.IndexOf(family);
+        byte[] slab = new byte[DatagramSocket.SlabBytes];
+        foreach (EcnCodepoint mark in new[] { EcnCodepoint.Capable0, EcnCodepoint.NotCapable, EcnCodepoint.CongestionExperienced })
+        {
+            foreach (int bytes in new[] { 1_200, 12_000 })
+            {
+                Assert.Equal(SendResult.Sent, from.Send(Address(to, family), Pattern(bytes), 1_200, out _, mark));
+                int received = 0;
+                while (received < bytes)
+                {
+                    if (to.TryReceive(index, slab, out _, out int part, out _))
+                    {
+                        received += part;
+                        Assert.Equal(mark, to.ReceivedEcn(index));
+                    }
+                }
+            }
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(KindPairs))]
     public void Send_of_nothing_is_an_empty_datagram(string sender, string receiver)
     {

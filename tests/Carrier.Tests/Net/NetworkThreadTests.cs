@@ -239,7 +239,8 @@ public sealed class NetworkThreadTests
         public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes) =>
             throw new NotSupportedException();
 
-        public override SendResult Send(Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes)
+        public override SendResult Send(
+            Endpoint to, ReadOnlySpan<byte> datagrams, int segmentBytes, out int sentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
         {
             _isFull = !_isFull;
             sentBytes = _isFull ? 0 : Socket.SendTo(datagrams[..segmentBytes], SocketFlags.None, to.ToIPEndPoint());
@@ -257,7 +258,7 @@ public sealed class NetworkThreadTests
 
         public Instant NextDeadline { get; set; } = Instant.Never;
 
-        public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes) => ToSend.Enqueue((remote, datagrams.ToArray()));
+        public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn) => ToSend.Enqueue((remote, datagrams.ToArray()));
 
         public void HandleTimeout(Instant now) => OnTimeout?.Invoke(now);
 

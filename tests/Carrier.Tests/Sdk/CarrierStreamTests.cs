@@ -161,9 +161,11 @@ public sealed class CarrierStreamTests : IAsyncLifetime
         await using CarrierStream stream = await session.OpenStreamAsync();
         await RoundAsync(64 << 20);
 
-        // Buffers grow to what the traffic needs, a slab now and then; the best of some rounds is what a packet itself costs.
-        double best = double.MaxValue;
-        for (int round = 0; round < 4; round++)
+        // Rings and slabs grow to the deepest queue there ever was, and not beyond: a few rounds at most meet a new depth. What a packet
+        // itself allocates would show in every round.
+        double perPacket;
+        int rounds = 0;
+        do
         {
             long allocated = -await AllocatedAsync();
             long packets = -Sent();
@@ -171,10 +173,11 @@ public sealed class CarrierStreamTests : IAsyncLifetime
             allocated += await AllocatedAsync();
             packets += Sent();
             Assert.True(packets > 20_000, $"{packets} packets");
-            best = Math.Min(best, (double)allocated / packets);
+            perPacket = (double)allocated / packets;
         }
+        while (perPacket >= 1 && ++rounds < 16);
 
-        Assert.True(best < 1, $"{best} bytes a packet");
+        Assert.True(perPacket < 1, $"{perPacket} bytes a packet");
 
         async Task<long> AllocatedAsync() => await dialler.ThreadAllocatedBytesAsync() + await listener.ThreadAllocatedBytesAsync();
 

@@ -63,6 +63,18 @@ public sealed class FrameTests
     }
 
     [Fact]
+    public void TryReadEcnCounts_golden_counts_follow_the_ranges()
+    {
+        FrameReader reader = new(Convert.FromHexString("031e40fa010a03050a0001"));
+        AckRange[] ranges = new AckRange[FrameReader.MaxAckRanges];
+        Assert.True(reader.TryReadType(out FrameType type) && type == FrameType.AckEcn);
+        Assert.True(reader.TryReadAck(ranges, out AckFrame ack) && ack.RangeCount == 2);
+        Assert.True(reader.TryReadEcnCounts(out EcnCounts counts));
+        Assert.Equal(new EcnCounts(10, 0, 1), counts);
+        Assert.True(reader.AtEnd);
+    }
+
+    [Fact]
     public void OpenStream_any_room_and_length_reads_back_the_same()
     {
         byte[] packet = new byte[300];

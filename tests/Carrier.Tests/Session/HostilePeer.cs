@@ -76,7 +76,7 @@ internal sealed class HostilePeer : IDisposable
         ulong number = NextNumber++;
         SessionPacket.WriteHeader(_packet, Target, number, phase: false);
         _seal.Seal(number, _packet.AsSpan(0, SessionPacket.HeaderBytes), frames, _packet.AsSpan(SessionPacket.HeaderBytes));
-        return _packet.AsSpan(0, frames.Length + SessionPacket.OverheadBytes);
+        return _packet.AsSpan(0, frames.Length + SessionPacket.OverheadBytes(CipherSuite.ChaCha20Poly1305));
     }
 
     /// <summary>Takes what the victim sends, without answering.</summary>
@@ -119,7 +119,7 @@ internal sealed class HostilePeer : IDisposable
         Span<byte> body = packet[SessionPacket.HeaderBytes..];
         Assert.True(_open.TryOpen(header.TruncatedNumber, packet[..SessionPacket.HeaderBytes], body));
         VictimNumbers.Add(header.TruncatedNumber);
-        FrameReader reader = new(body[..^SessionPacket.TagBytes]);
+        FrameReader reader = new(body[..^_open.TagBytes]);
         Assert.True(reader.TryReadType(out FrameType type));
         ulong value = 0;
         if (type is FrameType.PathChallenge or FrameType.PathResponse)

@@ -7,6 +7,7 @@ using Carrier.Simulation;
 namespace Carrier.Tests.Simulation;
 
 /// <summary>A million random and mutated datagrams, a hundred thousand a second, at a serving node and at a device with a live session.</summary>
+[Collection(RunsAlone.Name)]
 public class GarbageScenarios(ITestOutputHelper output)
 {
     private const string Protocol = "test/1";

@@ -84,7 +84,7 @@ public class VirtualNetworkTests
 
         public Instant NextDeadline { get; private set; } = Instant.Never;
 
-        public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes) => Received++;
+        public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn) => Received++;
 
         public void HandleTimeout(Instant now) => _due = true;
 

@@ -64,5 +64,16 @@ internal sealed class TunDevice : IDisposable
         _ = Libc.Poll(&poll, 1, nanoseconds < 0 ? null : &limit, 0);
     }
 
+    /// <summary>Sleeps until a packet waits at one of several devices, or the time has passed.</summary>
+    public static unsafe void WaitAny(IEnumerable<TunDevice> devices, long nanoseconds)
+    {
+        Libc.PollFd[] polls = [.. devices.Select(device => new Libc.PollFd { Fd = device._fd, Events = Libc.PollIn })];
+        var limit = new Libc.TimeSpec { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
+        fixed (Libc.PollFd* pointer = polls)
+        {
+            _ = Libc.Poll(pointer, (nuint)polls.Length, &limit, 0);
+        }
+    }
+
     public void Dispose() => _ = Libc.Close(_fd);
 }

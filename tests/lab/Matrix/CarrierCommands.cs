@@ -27,8 +27,8 @@ internal sealed class CarrierCommands(string carrier, string seed)
     /// <summary>Null, with a reason said in <paramref name="missing"/>, when either executable is not there.</summary>
     public static CarrierCommands? Find(Arguments arguments, out string missing)
     {
-        string? carrier = arguments.Text("--carrier") ?? Built("carrier/Carrier.Agent", "carrier");
-        string? seed = arguments.Text("--seed") ?? Built("bootstrap", "carrier-seed");
+        string? carrier = arguments.Text("--carrier") ?? Repository.Built("carrier/Carrier.Agent", "carrier");
+        string? seed = arguments.Text("--seed") ?? Repository.Built("bootstrap", "carrier-seed");
         missing = !File.Exists(carrier) ? $"no executable {carrier ?? "carrier"}: dotnet build -c Release carrier/Carrier.Agent, or --carrier PATH"
             : !File.Exists(seed) ? $"no executable {seed ?? "carrier-seed"}: dotnet build -c Release bootstrap, or --seed PATH"
             : "";
@@ -74,6 +74,20 @@ internal sealed class CarrierCommands(string carrier, string seed)
         return new(report.GetProperty("path").GetString()!, report.GetProperty("rttMs").GetDouble());
     }
 
+    /// <summary>Publishes a service for good, open to anybody.</summary>
+    public static IEnumerable<string> Serve(string folder, string name, string target, bool udp = false) =>
+        [.. Home(folder), "serve", name, target, "--allow", "any", "--keep", .. udp ? ["--udp"] : Array.Empty<string>()];
+
+    public static IEnumerable<string> ServeFolder(string folder, string name, string directory) =>
+        [.. Home(folder), "serve", name, "--http", directory, "--allow", "any", "--keep"];
+
+    public static IEnumerable<string> Forward(string folder, int port, string trustId, string name, bool udp = false) =>
+        [.. Home(folder), "forward", Invariant($"{port}"), $"{trustId}/{name}", "--keep", .. udp ? ["--udp"] : Array.Empty<string>()];
+
+    public static IEnumerable<string> Socks(string folder, int port) => [.. Home(folder), "socks", "--port", Invariant($"{port}"), "--keep"];
+
+    public static IEnumerable<string> Pipe(string folder, string trustId, string name) => [.. Home(folder), "pipe", trustId, name];
+
     public static string InboxOf(string folder) => Path.Combine(folder, "inbox");
 
     private static string[] Home(string folder) => ["--home", Path.Combine(folder, "home")];
@@ -83,23 +97,6 @@ internal sealed class CarrierCommands(string carrier, string seed)
     {
         string? line = output.Split('\n', StringSplitOptions.TrimEntries).LastOrDefault(l => l.StartsWith('{'));
         return line is null ? throw new JsonException("no JSON object was printed") : JsonSerializer.Deserialize<JsonElement>(line);
-    }
-
-    /// <summary>The newest build of a project of the repository this lab was built in.</summary>
-    private static string? Built(string project, string name)
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Carrier.sln")))
-            {
-                return new[] { "Release", "Debug" }
-                    .Select(configuration => Path.Combine(folder.FullName, project, "bin", configuration, "net10.0", name))
-                    .Where(File.Exists)
-                    .MaxBy(File.GetLastWriteTimeUtc);
-            }
-        }
-
-        return null;
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

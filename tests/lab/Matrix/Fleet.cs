@@ -18,6 +18,9 @@ internal sealed class Fleet : IAsyncDisposable
 
     public SiteNode this[Site site] => _nodes[site];
 
+    /// <summary>The <c>key@host:port</c> of every seed.</summary>
+    public IReadOnlyList<string> SeedContacts => _seedContacts;
+
     /// <summary>Starts the seeds and makes every node's identity; nodes are still down.</summary>
     public static async Task<Fleet> StartAsync(
         LabNetwork network, CarrierCommands commands, IEnumerable<Site> sites, string artifacts, CancellationToken cancellation)

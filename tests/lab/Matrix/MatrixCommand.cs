@@ -21,7 +21,7 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
 
         (Site From, Site To)[] pairs = arguments.Words is [var a, var b]
             ? [(network.Topology.Find(a, 'a'), network.Topology.Find(b, 'b'))]
-            : [.. network.Topology.Pairs];
+            : [.. network.Topology.Pairs.Where(pair => pair.From.Kind.CarriesUdp() && pair.To.Kind.CarriesUdp())];
         string artifacts = Directory.CreateDirectory(Path.GetFullPath(Path.Combine(arguments.Text("--artifacts") ?? "artifacts/lab", network.Prefix))).FullName;
         Tally.Say($"{commands.Carrier} and {commands.Seed}; {pairs.Length} pairs, {_repeats} rounds of {_fileBytes} bytes; {artifacts}");
 

@@ -48,7 +48,7 @@ internal sealed record Trial(
                 Connected = true,
                 HashEqual = arrived && agreed,
                 Path = report.Path,
-                DirectShare = bytes.Values.Sum() is > 0 and var all ? (double)bytes.GetValueOrDefault(to.Site.PublicAddress) / all : 0,
+                DirectShare = DirectShareOf(bytes, from.Site, to.Site, fileBytes),
                 FirstByteMs = report.FirstByteMs,
                 Ping = ping.Succeeded ? TryRead(() => CarrierCommands.PingReportOf(ping.Output)) : null,
                 Failure = !arrived ? "the receiver's file is missing or differs" : !agreed ? $"the sender named another hash: {report.Sha256}" : "",
@@ -64,6 +64,15 @@ internal sealed record Trial(
 
         File.Delete(file);
         return trial with { Failure = trial.Failure.Length > 0 ? KeepLogs(trial, from, to, said, artifacts) : "" };
+    }
+
+    /// <summary>What passes between two hosts behind one NAT the core never sees; what it does see of the file went to a relay.</summary>
+    private static double DirectShareOf(IReadOnlyDictionary<System.Net.IPAddress, long> bytes, Site from, Site to, int fileBytes)
+    {
+        long all = bytes.Values.Sum();
+        return from.PublicAddress.Equals(to.PublicAddress) ? 1 - Math.Min(1, (double)all / fileBytes)
+            : all > 0 ? (double)bytes.GetValueOrDefault(to.PublicAddress) / all
+            : 0;
     }
 
     /// <summary>Copies what both ends said so far beside what the sender printed; the reason is returned with the folder's name.</summary>

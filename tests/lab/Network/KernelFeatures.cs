@@ -6,8 +6,12 @@ namespace Carrier.Lab.Network;
 /// <param name="Missing">Why no lab can stand here, each with how to get it; empty when one can.</param>
 /// <param name="Nats">The NAT kinds whose rulesets the kernel accepted.</param>
 /// <param name="MissingNats">The others, each with what nft said.</param>
-internal sealed record KernelFeatures(IReadOnlyList<string> Missing, IReadOnlyList<SiteKind> Nats, IReadOnlyList<(SiteKind Kind, string Reason)> MissingNats)
+internal sealed record KernelFeatures(IReadOnlyList<string> Missing, IReadOnlyList<NatKind> Nats, IReadOnlyList<(NatKind Kind, string Reason)> MissingNats)
 {
+    /// <summary>Whether every router of a kind of site can be made here.</summary>
+    public bool CanMake(SiteKind kind) =>
+        (kind != SiteKind.Firewalled || Nats.Contains(NatKind.Firewall)) && SiteDesign.Of(kind).Routers.All(nat => nat.IsUserspace() || Nats.Contains(nat));
+
     public static async Task<KernelFeatures> ProbeAsync(CancellationToken cancellation)
     {
         var missing = new List<string>();
@@ -37,9 +41,10 @@ internal sealed record KernelFeatures(IReadOnlyList<string> Missing, IReadOnlyLi
             missing.Add($"nftables sets with counters: CONFIG_NF_TABLES, CONFIG_NF_TABLES_IPV4 ({refusal})");
         }
 
-        var nats = new List<SiteKind>();
-        var missingNats = new List<(SiteKind, string)>();
-        foreach (SiteKind kind in SiteKindNames.Nats)
+        await TryIpAsync(missing, netns, "bridges: CONFIG_BRIDGE", "link add br0 type bridge", cancellation);
+        var nats = new List<NatKind>();
+        var missingNats = new List<(NatKind, string)>();
+        foreach (NatKind kind in Enum.GetValues<NatKind>().Where(kind => kind != NatKind.None && !kind.IsUserspace()))
         {
             if (await LoadAsync(netns, NatRules.For(kind), cancellation) is { } reason)
             {

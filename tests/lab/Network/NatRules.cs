@@ -1,7 +1,7 @@
 namespace Carrier.Lab.Network;
 
 /// <summary>
-/// nftables rulesets: one for each kind of home router (outer interface <c>wan0</c>, inner <c>lan0</c>) and one for the core.
+/// nftables rulesets: one for each kind of router the kernel can be (outer interface <c>wan0</c>, whatever else is inside) and one for the core.
 /// A rule's end must be a new line: nft 1.0.6 takes no <c>}</c> after a rule on the same line.
 /// </summary>
 internal static class NatRules
@@ -9,12 +9,17 @@ internal static class NatRules
     /// <summary>Packets below this would not have crossed the world: an opener sent with a low TTL must open only its own NAT.</summary>
     public const int LowestTtlCarried = 16;
 
-    public static string For(SiteKind kind) => kind switch
+    public static string For(NatKind kind) => kind switch
     {
-        SiteKind.PortRestricted => Router("oifname \"wan0\" masquerade"),
-        SiteKind.Symmetric => Router("oifname \"wan0\" masquerade fully-random"),
-        SiteKind.FullCone => FullCone,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no NAT there"),
+        NatKind.Firewall => Firewall,
+        NatKind.PortRestricted => Router("oifname \"wan0\" masquerade"),
+        NatKind.PortShift => Router("oifname \"wan0\" masquerade", unsolicited: "accept"),
+        NatKind.Symmetric => Router("oifname \"wan0\" masquerade fully-random"),
+        NatKind.UdpBlocked => Router("oifname \"wan0\" masquerade", forward: "meta l4proto != udp accept"),
+        NatKind.Tcp443Only => Router("oifname \"wan0\" masquerade", forward: "tcp dport 443 accept"),
+        NatKind.FullCone => Cone("iifname \"wan0\" meta l4proto udp dnat ip to udp dport map @filtering"),
+        NatKind.AddressRestricted => Cone("iifname \"wan0\" meta l4proto udp udp dport . ip saddr @contacted dnat ip to udp dport map @filtering"),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "made in userspace"),
     };
 
     /// <summary>
@@ -45,7 +50,9 @@ internal static class NatRules
     /// Address-and-port-dependent filtering, as conntrack gives it. Unsolicited packets are dropped before conntrack confirms them: were they
     /// let in, the entry they leave would push our own later packet to that peer onto another port.
     /// </summary>
-    private static string Router(string sourceNat) => $$"""
+    /// <param name="unsolicited">What happens to packets for the router itself that nobody asked for.</param>
+    /// <param name="forward">What hosts behind it may send.</param>
+    private static string Router(string sourceNat, string unsolicited = "drop", string forward = "accept") => $$"""
         table ip home {
             chain outward {
                 type nat hook postrouting priority srcnat; policy accept;
@@ -54,23 +61,35 @@ internal static class NatRules
             chain forward {
                 type filter hook forward priority filter; policy drop;
                 ct state established,related accept
-                iifname "lan0" oifname "wan0" accept
+                iifname != "wan0" oifname "wan0" {{forward}}
             }
+            chain input {
+                type filter hook input priority filter; policy {{unsolicited}};
+                ct state established,related accept
+                iifname != "wan0" accept
+            }
+        }
+
+        """;
+
+    /// <summary>On the host itself: nobody translates, and what was not asked for is not heard.</summary>
+    private const string Firewall = """
+        table ip home {
             chain input {
                 type filter hook input priority filter; policy drop;
                 ct state established,related accept
-                iifname { "lo", "lan0" } accept
+                iifname "lo" accept
             }
         }
 
         """;
 
     /// <summary>
-    /// Endpoint-independent mapping and filtering. After source NAT chose a port, <c>learn</c> notes inner endpoint to outer port (so the next
+    /// Endpoint-independent mapping; <paramref name="inward"/> filters, by address where it looks at <c>contacted</c>. After source NAT chose a port, <c>learn</c> notes inner endpoint to outer port (so the next
     /// destination gets the same port) and outer port to inner endpoint (so anyone's packet to that port is let in). Only a flow's original
     /// direction teaches: an answer to a stranger would teach the stranger's address.
     /// </summary>
-    private const string FullCone = """
+    private static string Cone(string inward) => $$"""
         table ip home {
             map mapping {
                 type ipv4_addr . inet_service : inet_service
@@ -84,9 +103,15 @@ internal static class NatRules
                 timeout 120s
                 size 4096
             }
+            set contacted {
+                type inet_service . ipv4_addr
+                flags dynamic,timeout
+                timeout 120s
+                size 4096
+            }
             chain inward {
                 type nat hook prerouting priority dstnat; policy accept;
-                iifname "wan0" meta l4proto udp dnat ip to udp dport map @filtering
+                {{inward}}
             }
             chain outward {
                 type nat hook postrouting priority srcnat; policy accept;
@@ -97,6 +122,7 @@ internal static class NatRules
                 type filter hook postrouting priority srcnat + 1; policy accept;
                 oifname "wan0" meta l4proto udp ct direction original update @mapping { ct original ip saddr . ct original proto-src : udp sport }
                 oifname "wan0" meta l4proto udp ct direction original update @filtering { udp sport : ct original ip saddr . ct original proto-src }
+                oifname "wan0" meta l4proto udp update @contacted { udp sport . ip daddr }
             }
             chain forward {
                 type filter hook forward priority filter; policy drop;

@@ -7,6 +7,8 @@ internal sealed class Topology
 {
     public const int SeedCount = 3;
 
+    private const int FirstSiteNumber = 11;
+
     private Topology(IReadOnlyList<Site> seeds, IReadOnlyList<Site> sites)
     {
         Seeds = seeds;
@@ -25,10 +27,12 @@ internal sealed class Topology
     {
         Site[] seeds = [.. Enumerable.Range(1, SeedCount).Select(n => new Site($"seed{n}", SiteKind.Seed, n))];
         var sites = new List<Site>();
-        foreach (SiteKind kind in kinds.Prepend(SiteKind.Public))
+        foreach (SiteKind kind in kinds.Prepend(SiteKind.Public).Distinct())
         {
-            sites.Add(new Site($"{kind.Name()}-a", kind, 11 + sites.Count));
-            sites.Add(new Site($"{kind.Name()}-b", kind, 11 + sites.Count));
+            int number = FirstSiteNumber + sites.Count;
+            bool isShared = SiteDesign.Of(kind).Shares != Sharing.Nothing;
+            sites.Add(new Site($"{kind.Name()}-a", kind, number));
+            sites.Add(new Site($"{kind.Name()}-b", kind, isShared ? number : number + 1));
         }
 
         return new Topology(seeds, sites);

@@ -40,7 +40,10 @@ internal static class ProbeCommands
             return time is null ? Tally.ExitFailed : Tally.ExitPassed;
         }
 
-        Console.WriteLine(await NatFinding.FindAsync(socket, local, place, cancellation));
+        var second = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        second.Bind(new IPEndPoint(local, 0));
+        using var other = new ProbeSocket(second);
+        Console.WriteLine(await NatFinding.FindAsync(socket, other, local, place, place, cancellation));
         return Tally.ExitPassed;
     }
 

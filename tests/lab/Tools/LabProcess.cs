@@ -6,6 +6,7 @@ namespace Carrier.Lab.Tools;
 /// <summary>A long-running process inside a namespace, its output written to a log and watched for a line.</summary>
 internal sealed class LabProcess : IAsyncDisposable
 {
+    private static readonly TimeSpan AnswerDeadline = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GracePeriod = TimeSpan.FromSeconds(3);
 
     private readonly string _name;
@@ -28,19 +29,26 @@ internal sealed class LabProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <param name="outlivesRunner">The process keeps running after disposal, so its output is not taken: a broken pipe would end it.</param>
-    public static LabProcess Start(string netns, string command, IEnumerable<string> arguments, string? logPath, bool outlivesRunner = false)
+    public static LabProcess Start(string netns, string command, IEnumerable<string> arguments, string? logPath, bool outlivesRunner = false) =>
+        Start(["ip", "netns", "exec", netns, command], arguments, $"{Path.GetFileName(command)} in {netns}", logPath, outlivesRunner);
+
+    /// <summary>As <see cref="Start(string, string, IEnumerable{string}, string?, bool)"/>, in the runner's own namespace.</summary>
+    public static LabProcess StartHere(string command, IEnumerable<string> arguments) =>
+        Start([command], arguments, Path.GetFileName(command), logPath: null, outlivesRunner: false);
+
+    private static LabProcess Start(string[] command, IEnumerable<string> arguments, string name, string? logPath, bool outlivesRunner)
     {
         string[] words = [.. arguments];
-        var start = new ProcessStartInfo("ip", ["netns", "exec", netns, command, .. words])
+        var start = new ProcessStartInfo(command[0], [.. command[1..], .. words])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         StreamWriter? log = logPath is null ? null : new StreamWriter(logPath, append: true) { AutoFlush = true };
-        log?.WriteLine($"$ {command} {string.Join(' ', words)}");
-        Process process = Process.Start(start) ?? throw new LabException($"cannot start {command}");
-        return new LabProcess($"{Path.GetFileName(command)} in {netns}", process, log, outlivesRunner);
+        log?.WriteLine($"$ {command[^1]} {string.Join(' ', words)}");
+        Process process = Process.Start(start) ?? throw new LabException($"cannot start {command[^1]}");
+        return new LabProcess(name, process, log, outlivesRunner);
     }
 
     /// <summary>Waits for a line of standard output that begins with <paramref name="beginning"/> and returns it.</summary>
@@ -64,6 +72,23 @@ internal sealed class LabProcess : IAsyncDisposable
         }
 
         throw new LabException($"{_name} ended before it printed {beginning}");
+    }
+
+    /// <summary>Writes a line to the process's input.</summary>
+    public async Task WriteLineAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
+    public void CloseInput() => _process.StandardInput.Close();
+
+    /// <summary>Writes a line to the process and waits for the line that begins with <paramref name="answer"/>.</summary>
+    public async Task<string> AskAsync(string line, string answer, CancellationToken cancellation)
+    {
+        await _process.StandardInput.WriteLineAsync(line.AsMemory(), cancellation);
+        await _process.StandardInput.FlushAsync(cancellation);
+        return await WaitForLineAsync(answer, AnswerDeadline, cancellation);
     }
 
     /// <summary>Asks the process to end, and ends it when it does not within the grace period.</summary>

@@ -55,6 +55,17 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
     public static partial int SetPriority(int which, int who, int nice);
 
+    /// <summary>Has the calling thread run before everything that is not real-time (SCHED_FIFO, lowest priority); not 0 without the right to it.</summary>
+    public static unsafe int SetRealTime()
+    {
+        const int fifo = 1;
+        int priority = 1;
+        return SetScheduler(0, fifo, &priority);
+    }
+
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
+    private static unsafe partial int SetScheduler(int thread, int policy, int* priority);
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int pid, int signal);
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Buffers;
 
 /// <summary>What became of bytes received for a stream. Anything but <see cref="Ok"/> changed nothing.</summary>
@@ -66,6 +68,7 @@ public sealed class ReceiveBuffer(SlabPool pool, long maxOffset) : IDisposable
     public void Allow(long maxOffset) => MaxOffset = Math.Max(MaxOffset, maxOffset);
 
     /// <summary>Stores bytes of the stream from <paramref name="offset"/> on; <paramref name="fin"/> says that they are the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public InsertResult Insert(long offset, ReadOnlySpan<byte> data, bool fin)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -124,6 +127,7 @@ public sealed class ReceiveBuffer(SlabPool pool, long maxOffset) : IDisposable
     }
 
     /// <summary>Moves bytes to <paramref name="destination"/>, in order; returns how many, 0 when none are readable.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Read(Span<byte> destination)
     {
         int count = (int)Math.Min(destination.Length, ReadableBytes);
@@ -145,6 +149,7 @@ public sealed class ReceiveBuffer(SlabPool pool, long maxOffset) : IDisposable
     }
 
     /// <summary>Marks bytes that were peeked as read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Consume(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -163,6 +168,7 @@ public sealed class ReceiveBuffer(SlabPool pool, long maxOffset) : IDisposable
     private bool BreaksFinalSize(long end, bool fin) =>
         _finalSize >= 0 ? end > _finalSize || (fin && end != _finalSize) : fin && end < HighestReceived;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private InsertResult Store(long start, ReadOnlySpan<byte> data)
     {
         long end = start + data.Length;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Buffers;
 
 /// <summary>
@@ -44,6 +46,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
     public bool AllAcknowledged => _finAcknowledged && AcknowledgedOffset == WrittenOffset;
 
     /// <summary>Appends application bytes; returns how many were taken, fewer than offered when the buffer or the pool is full.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Write(ReadOnlySpan<byte> data)
     {
         int taken = 0;
@@ -72,6 +75,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
     /// The next range to send, at most <paramref name="maxBytes"/> long and, where new, ending at or before the flow-control limit
     /// <paramref name="maxOffset"/>; it then counts as sent. False when there is nothing.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryNextRange(int maxBytes, long maxOffset, out SendRange range)
     {
         range = default;
@@ -103,6 +107,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
     }
 
     /// <summary>Fills <paramref name="destination"/> with the stream's bytes from <paramref name="offset"/> on, which are not yet acknowledged.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void CopyTo(long offset, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(offset, AcknowledgedOffset);
@@ -111,6 +116,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
     }
 
     /// <summary>A range that <see cref="TryNextRange"/> gave was received; in any order, and more than once, harmlessly.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Acknowledge(long offset, int length, bool fin)
     {
         _finAcknowledged |= fin;

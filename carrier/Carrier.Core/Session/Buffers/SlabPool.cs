@@ -5,12 +5,13 @@ namespace Carrier.Core.Session.Buffers;
 /// until it returns it. <paramref name="maxSlabs"/> bounds what all peers together can make the node commit. Single-threaded.
 /// </summary>
 /// <param name="maxSlabs">Slabs that may be out at once; beyond it <see cref="TryRent"/> says no.</param>
-/// <param name="maxRetained">Returned slabs kept for reuse; the rest go to the collector.</param>
+/// <param name="maxRetained">Returned slabs kept for reuse until <see cref="Trim"/> finds them idle; the rest go to the collector at once.</param>
 public sealed class SlabPool(int maxSlabs, int maxRetained)
 {
     public const int SlabBytes = 65_536;
 
     private readonly Stack<byte[]> _retained = new();
+    private int _fewestRetained;
 #if DEBUG
     private readonly HashSet<byte[]> _out = new(ReferenceEqualityComparer.Instance);
 #endif
@@ -34,6 +35,7 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
             slab = GC.AllocateUninitializedArray<byte>(SlabBytes, pinned: true);
         }
 
+        _fewestRetained = Math.Min(_fewestRetained, _retained.Count);
         Outstanding++;
 #if DEBUG
         _out.Add(slab);
@@ -52,5 +54,16 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
         {
             _retained.Push(slab);
         }
+    }
+
+    /// <summary>Leaves to the collector the retained slabs that nobody needed since the last call: traffic in waves keeps its slabs, a past peak does not.</summary>
+    public void Trim()
+    {
+        for (; _fewestRetained > 0; _fewestRetained--)
+        {
+            _ = _retained.Pop();
+        }
+
+        _fewestRetained = _retained.Count;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Session.Buffers;
 
@@ -23,6 +24,7 @@ internal sealed class SlabWindow(SlabPool pool)
     private long _endSlab;
 
     /// <summary>Makes [start, end) writable; start is not before the front. False when the pool is exhausted.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryCommit(long start, long end)
     {
         long last = (end - 1) / SlabBytes;
@@ -50,6 +52,7 @@ internal sealed class SlabWindow(SlabPool pool)
     }
 
     /// <summary>Writes bytes that were committed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Write(long offset, ReadOnlySpan<byte> source)
     {
         while (!source.IsEmpty)
@@ -62,6 +65,7 @@ internal sealed class SlabWindow(SlabPool pool)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Read(long offset, Span<byte> destination)
     {
         while (!destination.IsEmpty)
@@ -83,6 +87,7 @@ internal sealed class SlabWindow(SlabPool pool)
     }
 
     /// <summary>Returns the slabs that end at or before <paramref name="front"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FreeBefore(long front)
     {
         long slab = front / SlabBytes;

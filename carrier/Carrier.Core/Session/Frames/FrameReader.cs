@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Wire;
 
@@ -22,6 +23,7 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
     public readonly bool AtEnd => _rest.IsEmpty;
 
     /// <summary>Reads the next type, passing over any PADDING at once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReadType(out FrameType type)
     {
         type = FrameType.Padding;
@@ -42,6 +44,7 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
         return FrameRules.IsKnown(type);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReadStream(FrameType type, out StreamFrame frame)
     {
         frame = default;
@@ -61,7 +64,16 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
 
     public bool TryReadDatagram(FrameType type, out ReadOnlySpan<byte> data) => TryReadData(type == FrameType.DatagramWithLength, out data);
 
+    /// <summary>Reads what follows the ranges of an ACK of type 0x03.</summary>
+    public bool TryReadEcnCounts(out EcnCounts counts)
+    {
+        bool read = Varint.TryRead(ref _rest, out ulong capable0) & Varint.TryRead(ref _rest, out ulong capable1) & Varint.TryRead(ref _rest, out ulong congested);
+        counts = new(capable0, capable1, congested);
+        return read;
+    }
+
     /// <summary>Reads ACK; <paramref name="newestFirst"/> takes its ranges and has room for <see cref="MaxAckRanges"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReadAck(scoped Span<AckRange> newestFirst, out AckFrame frame)
     {
         frame = default;
@@ -182,6 +194,7 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
         return Varint.TryRead(ref _rest, out first) && Varint.TryRead(ref _rest, out second);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool TryReadData(bool hasLength, out ReadOnlySpan<byte> data)
     {
         ulong length = (ulong)_rest.Length;

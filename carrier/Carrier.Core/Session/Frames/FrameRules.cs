@@ -4,7 +4,7 @@ namespace Carrier.Core.Session.Frames;
 internal static class FrameRules
 {
     public static bool IsKnown(FrameType type) => type is
-        FrameType.Padding or FrameType.Ping or FrameType.Ack or FrameType.ResetStream or FrameType.StopSending
+        FrameType.Padding or FrameType.Ping or FrameType.Ack or FrameType.AckEcn or FrameType.ResetStream or FrameType.StopSending
         or (>= FrameType.Stream and <= FrameType.StreamLast)
         or FrameType.MaxData or FrameType.MaxStreamData or FrameType.MaxStreamsBidirectional or FrameType.MaxStreamsUnidirectional
         or FrameType.NewConnectionId or FrameType.RetireConnectionId or FrameType.PathChallenge or FrameType.PathResponse
@@ -24,7 +24,7 @@ internal static class FrameRules
     /// <summary>Whether a packet holding this frame must be acknowledged. Path probes are not: PATH_RESPONSE answers PATH_CHALLENGE,
     /// on its own schedule and outside congestion control.</summary>
     public static bool IsAckEliciting(FrameType type) =>
-        type is not (FrameType.Padding or FrameType.Ack or FrameType.Close or FrameType.ApplicationClose
+        type is not (FrameType.Padding or FrameType.Ack or FrameType.AckEcn or FrameType.Close or FrameType.ApplicationClose
             or FrameType.PathChallenge or FrameType.PathResponse);
 
     /// <summary>Whether a packet of only such frames says nothing about which path its sender uses (RFC 9000 §9.1).</summary>

@@ -6,6 +6,9 @@ public enum FrameType : ulong
     Padding = 0x00,
     Ping = 0x01,
     Ack = 0x02,
+
+    /// <summary>ACK followed by <see cref="Recovery.EcnCounts"/>.</summary>
+    AckEcn = 0x03,
     ResetStream = 0x04,
     StopSending = 0x05,
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Wire;
 
@@ -58,11 +59,13 @@ public ref struct FrameWriter(Span<byte> packet)
         return true;
     }
 
-    /// <summary>How many ranges after the newest an ACK can tell here; negative when not even the newest fits.</summary>
-    public readonly int CountAckRanges(AckRanges received, ulong delay)
+    /// <summary>How many ranges after the newest an ACK can tell here, counts included if there are any; negative when not even the newest fits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly int CountAckRanges(AckRanges received, ulong delay, in EcnCounts counts)
     {
         AckRange newest = received[0];
-        int bytes = 3 + Varint.Length(newest.Largest) + Varint.Length(delay) + Varint.Length(newest.Count - 1);
+        int bytes = 3 + Varint.Length(newest.Largest) + Varint.Length(delay) + Varint.Length(newest.Count - 1)
+            + (counts.Any ? Varint.Length(counts.Capable0) + Varint.Length(counts.Capable1) + Varint.Length(counts.CongestionExperienced) : 0);
         if (bytes > Remaining)
         {
             return -1;
@@ -90,6 +93,7 @@ public ref struct FrameWriter(Span<byte> packet)
     /// <summary>Opens a STREAM frame and hands out where its data goes, for the caller to fill whole. <paramref name="length"/> is at most
     /// <see cref="StreamCapacity"/>. The length is left out when the data reaches the end of the packet; where a byte or two would be
     /// left, PADDING goes before the frame so that it does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public Span<byte> OpenStream(ulong stream, ulong offset, int length, bool fin)
     {
         int left = Remaining - StreamHeadBytes(stream, offset) - length;

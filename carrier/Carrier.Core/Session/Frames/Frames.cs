@@ -28,6 +28,7 @@ public readonly ref struct StreamFrame
 /// <summary>ACK: which packets arrived, highest range first (RFC 9000 §19.3; the delay is in microseconds, there is no exponent).</summary>
 /// <remarks>
 /// <code>0x02 ‖ largest varint ‖ delay µs varint ‖ ranges varint ‖ first length-1 varint ‖ { gap-2 varint ‖ length-1 varint } x ranges</code>
+/// Type 0x03 is the same, followed by <code>ECT(0) varint ‖ ECT(1) varint ‖ CE varint</code>: packets received so far with each mark.
 /// </remarks>
 /// <param name="Delay">What the peer says it waited.</param>
 /// <param name="RangeCount">Ranges the reader stored, newest first, the first one included.</param>

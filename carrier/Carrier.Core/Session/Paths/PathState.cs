@@ -24,12 +24,12 @@ internal sealed class PathState
     private int _nextProbe;
     private int _attempts;
 
-    public PathState(byte id, in NetworkPath path, int ceilingBytes)
+    public PathState(byte id, in NetworkPath path, int ceilingBytes, CongestionControl congestion)
     {
         Id = id;
         Path = path;
         Rtt = new RttEstimator(AckScheduler.MaxDelay);
-        Congestion = new Cubic(Rtt, MtuSearch.BaseBytes);
+        Congestion = CongestionController.Create(congestion, Rtt, MtuSearch.BaseBytes);
         Pacer = new Pacer(MtuSearch.BaseBytes);
         Mtu = new MtuSearch(path.IsRelayed ? MtuSearch.BaseBytes : ceilingBytes);
     }
@@ -114,7 +114,7 @@ internal sealed class PathState
         _probes[index] = default;
         if (answered.MtuBytes != 0)
         {
-            Mtu.OnProbeArrived(answered.MtuBytes);
+            Mtu.OnProbeArrived(now, answered.MtuBytes);
             TakeSize();
             return true;
         }
@@ -128,7 +128,16 @@ internal sealed class PathState
         return true;
     }
 
-    /// <summary>Full packets no longer arrive though small ones may.</summary>
+    /// <summary>Learns from what arrived and what did not whether full packets still fit the path.</summary>
+    public void CheckSize(Instant now, in RecoveryReport report)
+    {
+        if (Mtu.DetectBlackHole(now, report))
+        {
+            TakeSize();
+        }
+    }
+
+    /// <summary>Nothing arrives: full packets may be why.</summary>
     public void OnBlackHole(Instant now)
     {
         Mtu.OnBlackHole(now);

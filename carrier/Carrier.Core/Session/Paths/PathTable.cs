@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Carrier.Core.Session.Recovery;
+
 namespace Carrier.Core.Session.Paths;
 
 /// <summary>The paths of a session, the one in use, and the rules by which it changes.</summary>
@@ -21,16 +24,19 @@ internal sealed class PathTable
     private readonly SessionRole _role;
     private readonly RandomSource _random;
     private readonly int _ceilingBytes;
+    private readonly CongestionControl _congestion;
     private AddressScope _nearestScope;
     private byte _nextId;
     private Instant _candidateCreditAt;
     private PathState? _peerPath;
 
-    public PathTable(SessionRole role, in NetworkPath first, int ceilingBytes, AddressScope nearestScope, RandomSource random)
+    public PathTable(
+        SessionRole role, in NetworkPath first, int ceilingBytes, CongestionControl congestion, AddressScope nearestScope, RandomSource random)
     {
         _role = role;
         _random = random;
         _ceilingBytes = ceilingBytes;
+        _congestion = congestion;
         _nearestScope = Nearer(nearestScope, first.Remote.Scope);
         Active = Add(first);
         Active.IsConsented = true;
@@ -65,6 +71,7 @@ internal sealed class PathTable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PathState? Find(in NetworkPath path)
     {
         if (Active.Path == path)
@@ -181,6 +188,7 @@ internal sealed class PathTable
     }
 
     /// <summary>Finds a path that has a response to give or a challenge due.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryNextProbing(Instant now, out PathState probing)
     {
         foreach (PathState path in _paths)
@@ -281,7 +289,7 @@ internal sealed class PathTable
 
     private PathState Add(in NetworkPath path)
     {
-        PathState added = new(_nextId++, path, _ceilingBytes);
+        PathState added = new(_nextId++, path, _ceilingBytes, _congestion);
         _paths.Add(added);
         return added;
     }

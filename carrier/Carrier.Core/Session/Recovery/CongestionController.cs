@@ -23,7 +23,7 @@ public abstract class CongestionController(RttEstimator rtt, int maxDatagramByte
     public abstract bool InSlowStart { get; }
 
     /// <summary>What the pacer should let through.</summary>
-    public double PacingRateBytesPerSecond =>
+    public virtual double PacingRateBytesPerSecond =>
         (InSlowStart ? SlowStartPacingGain : PacingGain) * CongestionWindowBytes / Math.Max(Rtt.Smoothed.TotalSeconds, 1e-6);
 
     /// <summary>The path's datagram size; DPLPMTUD raises or lowers it.</summary>
@@ -33,9 +33,17 @@ public abstract class CongestionController(RttEstimator rtt, int maxDatagramByte
 
     protected long MinWindowBytes => MinWindowDatagrams * (long)MaxDatagramBytes;
 
+    public static CongestionController Create(CongestionControl kind, RttEstimator rtt, int maxDatagramBytes) =>
+        kind == CongestionControl.Bbr ? new Bbr(rtt, maxDatagramBytes) : new Cubic(rtt, maxDatagramBytes);
+
     /// <summary>Tells the controller what an ACK or a timeout changed, in the order RFC 9002 asks: losses, then acknowledgements.</summary>
     public void OnReport(Instant now, in RecoveryReport report)
     {
+        if (report.SpuriousBytes > 0)
+        {
+            OnSpuriousLoss(now, report.SpuriousBytes);
+        }
+
         if (report.LostBytes > 0)
         {
             OnLost(now, report.LostBytes, report.NewestLostSentAt);
@@ -45,6 +53,11 @@ public abstract class CongestionController(RttEstimator rtt, int maxDatagramByte
         {
             Rtt.ForgetMin();
             OnPersistentCongestion(now);
+        }
+
+        if (report.HasRttSample)
+        {
+            OnRttSample(now, Rtt.Latest);
         }
 
         if (report.AckedBytes > 0)
@@ -57,12 +70,28 @@ public abstract class CongestionController(RttEstimator rtt, int maxDatagramByte
     /// <param name="bytesInFlight">In flight with it.</param>
     public abstract void OnPacketSent(Instant now, int bytes, long bytesInFlight);
 
+    /// <summary>Window and pacer would let more leave, but there is nothing to send.</summary>
+    /// <param name="bytesInFlight">In flight now.</param>
+    public virtual void OnAppLimited(long bytesInFlight)
+    {
+    }
+
+    /// <summary>A sample the ACK gave, before <see cref="OnAcked"/>.</summary>
+    public virtual void OnRttSample(Instant now, TimeSpan rtt)
+    {
+    }
+
     /// <param name="newestSentAt">When the newest packet acknowledged was sent.</param>
     /// <param name="bytesInFlightBefore">In flight before the ACK: tells whether the window was what limited the sender.</param>
     public abstract void OnAcked(Instant now, long ackedBytes, Instant newestSentAt, long bytesInFlightBefore);
 
     /// <param name="newestLostSentAt">When the newest packet lost was sent: losses from before the last reduction do not reduce again.</param>
     public abstract void OnLost(Instant now, long lostBytes, Instant newestLostSentAt);
+
+    /// <summary>Bytes told to <see cref="OnLost"/> did arrive: they were only late.</summary>
+    public virtual void OnSpuriousLoss(Instant now, long arrivedBytes)
+    {
+    }
 
     /// <summary>The peer counted congestion-experienced marks; as a loss (RFC 9002 §7.1).</summary>
     /// <param name="newestSentAt">When the newest packet that the ACK acknowledged was sent.</param>

@@ -1,13 +1,16 @@
 namespace Carrier.Core.Session.Recovery;
 
 /// <summary>
-/// CUBIC: RFC 9438, over the recovery period of RFC 9002 §7.3. Windows are kept in bytes; the equations are the RFC's, which counts in
-/// segments of <see cref="CongestionController.MaxDatagramBytes"/>.
+/// CUBIC: RFC 9438, over the recovery period of RFC 9002 §7.3, its first slow start ended by <see cref="HyStart"/>. Windows are kept in bytes; the
+/// equations are the RFC's, which counts in segments of <see cref="CongestionController.MaxDatagramBytes"/>.
 /// </summary>
 public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionController(rtt, maxDatagramBytes)
 {
     /// <summary>β_cubic: what is left of the window after congestion (RFC 9438 §4.6).</summary>
     public const double Beta = 0.7;
+
+    /// <summary>What is left after a mark of congestion: the queue was still short (ABE, RFC 8511 §3).</summary>
+    public const double BetaEcn = 0.85;
 
     /// <summary>C: the aggressiveness, in segments a second cubed (RFC 9438 §5).</summary>
     public const double C = 0.4;
@@ -18,132 +21,213 @@ public sealed class Cubic(RttEstimator rtt, int maxDatagramBytes) : CongestionCo
     // A batch of up to one segmented send may be missing from a window that is nevertheless in full use.
     private const int LimitSlackBytes = 65_536;
 
-    private double _window = InitialWindow(maxDatagramBytes);
-    private double _slowStartThreshold = double.PositiveInfinity;
-    private Instant? _recoveryStartedAt;
+    private static readonly Instant LongAgo = new(long.MinValue);
 
-    // The epoch: the current stretch of congestion avoidance. Windows in bytes, K in seconds.
-    private Instant? _epochStartedAt;
-    private double _maxWindow;
-    private double _priorWindow;
-    private double _renoWindow;
-    private double _k;
+    private readonly HyStart _hyStart = new();
+    private SlowStartLimit? _limit = new(); // until the first slow start has ended
+    private Curve _curve = new()
+    {
+        Window = InitialWindow(maxDatagramBytes),
+        SlowStartThreshold = double.PositiveInfinity,
+        RecoveryStartedAt = LongAgo,
+        EpochStartedAt = Instant.Never,
+    };
+
+    // What there was before the last reduction, to return to should every loss since turn out to be none (RFC 9438 §4.9.2).
+    private Curve? _beforeReduction;
+    private long _lostSinceReductionBytes;
 
     private Instant _idleSince = Instant.Never;
 
-    public override long CongestionWindowBytes => (long)_window;
+    public override long CongestionWindowBytes => (long)_curve.Window;
 
-    public override bool InSlowStart => _window < _slowStartThreshold;
+    public override bool InSlowStart => _curve.Window < _curve.SlowStartThreshold;
 
     public override void OnPacketSent(Instant now, int bytes, long bytesInFlight)
     {
-        if (_idleSince != Instant.Never && _epochStartedAt is { } started)
+        if (_idleSince != Instant.Never && _curve.EpochStartedAt != Instant.Never)
         {
             // Time without data in flight is no time in congestion avoidance (RFC 9438 §4.2, §5.8).
-            _epochStartedAt = started + (now - Instant.Max(_idleSince, started));
+            _curve.EpochStartedAt += now - Instant.Max(_idleSince, _curve.EpochStartedAt);
         }
 
         _idleSince = Instant.Never;
+        if (InFirstSlowStart)
+        {
+            _limit?.OnSent(now, bytes, bytesInFlight);
+        }
+    }
+
+    public override void OnRttSample(Instant now, TimeSpan rtt)
+    {
+        if (InFirstSlowStart)
+        {
+            _hyStart.OnRttSample(rtt);
+            _limit?.OnRttSample(Rtt.Smoothed);
+        }
     }
 
     public override void OnAcked(Instant now, long ackedBytes, Instant newestSentAt, long bytesInFlightBefore)
     {
+        if (InFirstSlowStart)
+        {
+            _limit?.OnAcked(now, ackedBytes, newestSentAt);
+        }
+
         if (ackedBytes >= bytesInFlightBefore)
         {
             _idleSince = now;
         }
 
         // Nothing grows on packets from before the reduction, nor while something else than the window is the limit (RFC 9002 §7.8).
-        double slack = Math.Min(LimitSlackBytes, _window / 2);
-        if (newestSentAt <= (_recoveryStartedAt ?? new Instant(long.MinValue)) || bytesInFlightBefore < _window - slack)
+        if (newestSentAt <= _curve.RecoveryStartedAt || !IsWindowTheLimit(bytesInFlightBefore))
         {
             return;
         }
 
         if (InSlowStart)
         {
-            _window = Math.Min(_window + ackedBytes, Math.Max(_slowStartThreshold, _window));
+            GrowExponentially(now, ackedBytes, newestSentAt);
             return;
         }
 
         AvoidCongestion(now, ackedBytes);
     }
 
-    public override void OnLost(Instant now, long lostBytes, Instant newestLostSentAt) => Reduce(now, newestLostSentAt);
+    public override void OnLost(Instant now, long lostBytes, Instant newestLostSentAt)
+    {
+        Reduce(now, newestLostSentAt, Beta, canBeUndone: true);
+        _lostSinceReductionBytes += lostBytes;
+    }
 
-    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt);
+    public override void OnEcn(Instant now, Instant newestSentAt) => Reduce(now, newestSentAt, BetaEcn, canBeUndone: false);
+
+    public override void OnSpuriousLoss(Instant now, long arrivedBytes)
+    {
+        _lostSinceReductionBytes -= arrivedBytes;
+        if (_lostSinceReductionBytes <= 0 && _beforeReduction is { } before)
+        {
+            _beforeReduction = null;
+            double grown = _curve.Window;
+            _curve = before;
+            _curve.Window = Math.Max(before.Window, grown);
+        }
+    }
 
     public override void OnPersistentCongestion(Instant now)
     {
         // As a retransmission timeout: RFC 9438 §4.8, RFC 9002 §7.6.2.
-        _window = MinWindowBytes;
-        _recoveryStartedAt = null;
-        _maxWindow = 0;
-        _epochStartedAt = null;
+        _curve.Window = MinWindowBytes;
+        _curve.RecoveryStartedAt = LongAgo;
+        _curve.MaxWindow = 0;
+        _curve.EpochStartedAt = Instant.Never;
+        _beforeReduction = null;
     }
 
-    private void Reduce(Instant now, Instant newestSentAt)
+    private bool InFirstSlowStart => double.IsPositiveInfinity(_curve.SlowStartThreshold);
+
+    // A paced sender in slow start has half a window in flight when the round begins: the rule Linux has for it.
+    private bool IsWindowTheLimit(long bytesInFlight) => InSlowStart
+        ? 2 * bytesInFlight >= _curve.Window
+        : bytesInFlight >= _curve.Window - Math.Min(LimitSlackBytes, _curve.Window / 2);
+
+    private void GrowExponentially(Instant now, long ackedBytes, Instant newestSentAt)
     {
-        if (newestSentAt <= (_recoveryStartedAt ?? new Instant(long.MinValue)))
+        double growth = ackedBytes;
+        if (InFirstSlowStart)
+        {
+            bool hasEnded = _hyStart.OnAcked(now, newestSentAt);
+            growth = Math.Min(growth / _hyStart.GrowthDivisor, Math.Max(0, (_limit?.MostBytes ?? double.PositiveInfinity) - _curve.Window));
+            if (hasEnded || _limit?.IsFull(_curve.Window, _hyStart.RoundEnded) == true)
+            {
+                _curve.SlowStartThreshold = _curve.Window;
+                _limit = null;
+                return;
+            }
+        }
+
+        _curve.Window = Math.Min(_curve.Window + growth, Math.Max(_curve.SlowStartThreshold, _curve.Window));
+    }
+
+    private void Reduce(Instant now, Instant newestSentAt, double beta, bool canBeUndone)
+    {
+        if (newestSentAt <= _curve.RecoveryStartedAt)
         {
             return;
         }
 
-        _recoveryStartedAt = now;
-        _epochStartedAt = null;
-        _priorWindow = _window;
+        _beforeReduction = canBeUndone ? _curve : null;
+        _lostSinceReductionBytes = 0;
+        _curve.RecoveryStartedAt = now;
+        _curve.EpochStartedAt = Instant.Never;
+        _curve.PriorWindow = _curve.Window;
 
         // Fast convergence (RFC 9438 §4.7): a flow that is shrinking gives way to newcomers.
-        _maxWindow = _window < _maxWindow ? _window * (1 + Beta) / 2 : _window;
-        _slowStartThreshold = Math.Max(_window * Beta, MinWindowBytes);
-        _window = _slowStartThreshold;
+        _curve.MaxWindow = _curve.Window < _curve.MaxWindow ? _curve.Window * (1 + Beta) / 2 : _curve.Window;
+        _curve.SlowStartThreshold = Math.Max(_curve.Window * beta, MinWindowBytes);
+        _curve.Window = _curve.SlowStartThreshold;
     }
 
     private void AvoidCongestion(Instant now, long ackedBytes)
     {
         double segment = MaxDatagramBytes;
-        if (_epochStartedAt is null)
+        if (_curve.EpochStartedAt == Instant.Never)
         {
             BeginEpoch(now, segment);
         }
 
-        double elapsed = (now - _epochStartedAt!.Value).TotalSeconds;
-        double target = CubicWindow(elapsed + Rtt.Smoothed.TotalSeconds, segment);
-        target = Math.Clamp(target, _window, 1.5 * _window);
+        double elapsed = (now - _curve.EpochStartedAt).TotalSeconds;
+        double target = _curve.At(elapsed + Rtt.Smoothed.TotalSeconds, segment);
+        target = Math.Clamp(target, _curve.Window, 1.5 * _curve.Window);
 
-        double alpha = _renoWindow < _priorWindow ? RenoAlpha : 1;
-        _renoWindow += alpha * segment * ackedBytes / _window;
-        if (CubicWindow(elapsed, segment) < _renoWindow)
+        double alpha = _curve.RenoWindow < _curve.PriorWindow ? RenoAlpha : 1;
+        _curve.RenoWindow += alpha * segment * ackedBytes / _curve.Window;
+        if (_curve.At(elapsed, segment) < _curve.RenoWindow)
         {
-            _window = Math.Max(_window, _renoWindow);
+            _curve.Window = Math.Max(_curve.Window, _curve.RenoWindow);
         }
         else
         {
             // A batch acknowledges many segments: each brings the window 1/cwnd nearer, and together never past the target.
-            _window += (target - _window) * Math.Min(1, ackedBytes / _window);
+            _curve.Window += (target - _curve.Window) * Math.Min(1, ackedBytes / _curve.Window);
         }
     }
 
     private void BeginEpoch(Instant now, double segment)
     {
-        _epochStartedAt = now;
-        _renoWindow = _window;
-        if (_maxWindow <= _window)
+        _curve.EpochStartedAt = now;
+        _curve.RenoWindow = _curve.Window;
+        if (_curve.MaxWindow <= _curve.Window)
         {
             // Slow start ended without a loss, or the window has outgrown its old maximum: the curve starts at its plateau.
-            _maxWindow = _window;
-            _k = 0;
+            _curve.MaxWindow = _curve.Window;
+            _curve.K = 0;
         }
         else
         {
-            _k = Math.Cbrt((_maxWindow - _window) / segment / C);
+            _curve.K = Math.Cbrt((_curve.MaxWindow - _curve.Window) / segment / C);
         }
     }
 
-    // W_cubic(t) = C (t - K)^3 + W_max, RFC 9438 Figure 1.
-    private double CubicWindow(double seconds, double segment)
+    /// <summary>The window and the curve it follows; a reduction that is undone brings it back whole. Windows in bytes, K in seconds.</summary>
+    private record struct Curve
     {
-        double fromPlateau = seconds - _k;
-        return (C * fromPlateau * fromPlateau * fromPlateau * segment) + _maxWindow;
+        public double Window;
+        public double SlowStartThreshold;
+        public Instant RecoveryStartedAt;
+
+        // The epoch: the current stretch of congestion avoidance; Never between two.
+        public Instant EpochStartedAt;
+        public double MaxWindow;
+        public double PriorWindow;
+        public double RenoWindow;
+        public double K;
+
+        // W_cubic(t) = C (t - K)^3 + W_max, RFC 9438 Figure 1.
+        public readonly double At(double seconds, double segment)
+        {
+            double fromPlateau = seconds - K;
+            return (C * fromPlateau * fromPlateau * fromPlateau * segment) + MaxWindow;
+        }
     }
 }

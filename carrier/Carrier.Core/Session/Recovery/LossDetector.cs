@@ -1,9 +1,11 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Recovery;
 
 /// <summary>
 /// Loss detection of RFC 9002 §6 over one packet number space: packet threshold, time threshold, probe timeout and persistent
-/// congestion. A late ACK of a packet declared lost widens both thresholds, so a path that reorders is learnt. What acknowledged and
-/// lost packets carried is drained by <see cref="TryTakeAcked"/> and <see cref="TryTakeLost"/> after each call. Packets sent on a path
+/// congestion. A late ACK of a packet declared lost widens both thresholds to what it took, so a path that reorders is learnt, and forgotten
+/// when losses stay real. What acknowledged and lost packets carried is drained by <see cref="TryTakeAcked"/> and <see cref="TryTakeLost"/> after each call. Packets sent on a path
 /// other than the active one are repaired, but count neither in flight nor as congestion.
 /// </summary>
 public sealed class LossDetector(RttEstimator rtt)
@@ -14,8 +16,11 @@ public sealed class LossDetector(RttEstimator rtt)
     /// <summary>The initial packet threshold, kPacketThreshold: RFC 9002 §6.1.1.</summary>
     public const int InitialPacketThreshold = 3;
 
-    /// <summary>Reordering beyond it is treated as loss, lest a peer postpone loss detection for ever.</summary>
-    public const int MaxPacketThreshold = 256;
+    /// <summary>Where the packet threshold ends; the time threshold, at most two round trips, decides beyond it.</summary>
+    public const int MaxPacketThreshold = 16_384;
+
+    /// <summary>Stretches of real losses, a round trip each, after which what was learnt about reordering is forgotten: RFC 8985 §6.2, step 4.</summary>
+    public const int ReorderingMemoryRounds = 16;
 
     /// <summary>The probe timeout doubles at most this often: 64 times its base.</summary>
     public const int MaxProbeBackoffDoublings = 6;
@@ -42,6 +47,8 @@ public sealed class LossDetector(RttEstimator rtt)
     private Instant _firstSampleAt = Instant.Never;
     private Instant _lossTime = Instant.Never;
     private Instant _probeTimerStartedAt;
+    private Instant _lossRoundStartedAt;
+    private int _lossRounds;
 
     // The stretch of consecutive losses that persistent congestion is judged by.
     private Instant _lostRunStartedAt = Instant.Never;
@@ -101,6 +108,7 @@ public sealed class LossDetector(RttEstimator rtt)
     /// The packet <see cref="NextPacketNumber"/> left, while <see cref="HasRoom"/>. Takes over <paramref name="frames"/>; those of a
     /// packet that is not ack-eliciting are forgotten at once, since the peer may never acknowledge it.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnPacketSent(Instant now, int bytes, SentPacketTraits traits, byte path, ref SentFrames frames)
     {
         if ((traits & SentPacketTraits.AckEliciting) == 0)
@@ -136,6 +144,7 @@ public sealed class LossDetector(RttEstimator rtt)
     /// Processes an ACK frame, its ranges newest first and <paramref name="ackDelay"/> as the peer told it. On any outcome but
     /// <see cref="AckOutcome.Accepted"/> the session is to be closed.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RecoveryReport OnAckReceived(ReadOnlySpan<AckRange> newestFirst, TimeSpan ackDelay, Instant now)
     {
         RecoveryReport report = new() { BytesInFlightBefore = BytesInFlight };
@@ -158,7 +167,7 @@ public sealed class LossDetector(RttEstimator rtt)
         // Oldest first, so that a stream sees its acknowledgements in order.
         for (int i = newestFirst.Length - 1; i >= 0; i--)
         {
-            Acknowledge(newestFirst[i], ref report);
+            Acknowledge(newestFirst[i], now, ref report);
         }
 
         if (report.Outcome != AckOutcome.Accepted)
@@ -169,6 +178,7 @@ public sealed class LossDetector(RttEstimator rtt)
         if (sampled)
         {
             Rtt.Sample(now - largestSentAt, ackDelay);
+            report.HasRttSample = true;
             _firstSampleAt = Instant.Min(_firstSampleAt, now);
         }
 
@@ -237,7 +247,8 @@ public sealed class LossDetector(RttEstimator rtt)
 
     private bool CountsInFlight(SentPacketTraits traits, byte path) => (traits & SentPacketTraits.InFlight) != 0 && path == _activePath;
 
-    private void Acknowledge(AckRange range, ref RecoveryReport report)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Acknowledge(AckRange range, Instant now, ref RecoveryReport report)
     {
         ulong end = range.Largest + 1;
         for (ulong from = range.Smallest; _sent.TryNextWatched(from, end, out ulong number); from = number + 1)
@@ -249,8 +260,7 @@ public sealed class LossDetector(RttEstimator rtt)
             }
 
             _sent.RemoveWatched(number);
-            OnSpuriousLoss(number);
-            report.SpuriousLosses++;
+            OnSpuriousLoss(number, now, ref report);
         }
 
         for (ulong from = range.Smallest; _sent.TryNextOutstanding(from, end, out ulong number); from = number + 1)
@@ -259,6 +269,8 @@ public sealed class LossDetector(RttEstimator rtt)
             _sent.RemoveOutstanding(number);
             _sent.Frames.Splice(ref _acked, packet.Frames);
             report.AckedPackets++;
+            report.AckedMarkedPackets += (packet.Traits & SentPacketTraits.Marked) != 0 ? 1 : 0;
+            report.LargestAckedPacketBytes = Math.Max(report.LargestAckedPacketBytes, packet.Bytes);
             if (CountsInFlight(packet.Traits, packet.Path))
             {
                 BytesInFlight -= packet.Bytes;
@@ -268,24 +280,31 @@ public sealed class LossDetector(RttEstimator rtt)
         }
     }
 
-    private void OnSpuriousLoss(ulong number)
+    private void OnSpuriousLoss(ulong number, Instant now, ref RecoveryReport report)
     {
         ref SentPacket packet = ref _sent[number];
         _sent.Frames.Splice(ref _acked, packet.Frames);
-        if (packet.Path == _activePath)
+        report.SpuriousLosses++;
+        if (!CountsInFlight(packet.Traits, packet.Path) || (packet.Traits & SentPacketTraits.MtuProbe) != 0)
         {
-            ulong distance = LargestAcked!.Value - number;
-            PacketThreshold = Math.Max(PacketThreshold, (int)Math.Min(distance + 1, MaxPacketThreshold));
-            _timeThresholdEighths = Math.Min(_timeThresholdEighths + 1, MaxTimeThresholdEighths);
+            return;
         }
+
+        report.SpuriousBytes += packet.Bytes;
+        ulong distance = LargestAcked!.Value - number;
+        PacketThreshold = Math.Max(PacketThreshold, (int)Math.Min(distance + 1, MaxPacketThreshold));
+        double roundTrips = (now - packet.SentAt) / RoundTrip;
+        int eighths = (int)Math.Min(Math.Ceiling(roundTrips * 8), MaxTimeThresholdEighths);
+        _timeThresholdEighths = Math.Max(_timeThresholdEighths, eighths);
+        _lossRounds = 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DetectLosses(Instant now, ref RecoveryReport report)
     {
         _lossTime = Instant.Never;
         ulong end = LargestAcked ?? 0;
-        TimeSpan roundTrip = Rtt.Latest > Rtt.Smoothed ? Rtt.Latest : Rtt.Smoothed;
-        TimeSpan lossDelay = roundTrip * _timeThresholdEighths / 8;
+        TimeSpan lossDelay = RoundTrip * _timeThresholdEighths / 8;
         lossDelay = lossDelay > RttEstimator.Granularity ? lossDelay : RttEstimator.Granularity;
         for (ulong from = _sent.First; _sent.TryNextOutstanding(from, end, out ulong number); from = number + 1)
         {
@@ -305,7 +324,19 @@ public sealed class LossDetector(RttEstimator rtt)
                 break;
             }
         }
+
+        if (report.LostBytes > 0 && report.NewestLostSentAt > _lossRoundStartedAt)
+        {
+            _lossRoundStartedAt = now;
+            if (++_lossRounds > ReorderingMemoryRounds)
+            {
+                PacketThreshold = InitialPacketThreshold;
+                _timeThresholdEighths = InitialTimeThresholdEighths;
+            }
+        }
     }
+
+    private TimeSpan RoundTrip => Rtt.Latest > Rtt.Smoothed ? Rtt.Latest : Rtt.Smoothed;
 
     private void Lose(ulong number, ref RecoveryReport report)
     {
@@ -314,6 +345,7 @@ public sealed class LossDetector(RttEstimator rtt)
         _sent.Watch(number);
         _sent.Frames.Copy(ref _lost, packet.Frames);
         report.LostPackets++;
+        report.LostLargePackets += packet.Bytes > Paths.MtuSearch.BaseBytes && (packet.Traits & SentPacketTraits.MtuProbe) == 0 ? 1 : 0;
         if (!CountsInFlight(packet.Traits, packet.Path))
         {
             return;

@@ -12,8 +12,8 @@ public sealed class Pacer(int maxDatagramBytes)
 
     private const int MinBurstDatagrams = 10;
 
-    // How late the shell may wake: what the bucket must hold for the rate to be reached all the same.
-    private const double TimerSlackSeconds = 1e-3;
+    // How late the shell may wake on a busy machine: what the bucket must hold for the rate to be reached all the same.
+    private const double TimerSlackSeconds = 2e-3;
 
     // Below it a timer is coarser than a round trip: pacing only slows down.
     private static readonly TimeSpan MinPacedRtt = TimeSpan.FromMilliseconds(1);

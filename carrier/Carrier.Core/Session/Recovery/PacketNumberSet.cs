@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Session.Recovery;
 
@@ -19,6 +20,7 @@ internal sealed class PacketNumberSet(int capacity)
     public void Remove(ulong packetNumber) => Word(packetNumber) &= ~(1UL << (int)(packetNumber % WordBits));
 
     /// <summary>The smallest member in [from, end), or false. The stretch is no longer than the capacity.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryNext(ulong from, ulong end, out ulong packetNumber)
     {
         packetNumber = from;

@@ -19,10 +19,25 @@ public record struct RecoveryReport
 
     public int AckedPackets { get; internal set; }
 
+    /// <summary>Of <see cref="AckedPackets"/>, those that left marked ECT(0), over whatever path.</summary>
+    public int AckedMarkedPackets { get; internal set; }
+
     public int LostPackets { get; internal set; }
 
     /// <summary>Packets declared lost before that this ACK shows to have arrived.</summary>
     public int SpuriousLosses { get; internal set; }
+
+    /// <summary>Bytes once counted in <see cref="LostBytes"/> that this ACK shows to have arrived.</summary>
+    public long SpuriousBytes { get; internal set; }
+
+    /// <summary>The ACK gave the path's estimator a sample: its latest.</summary>
+    public bool HasRttSample { get; internal set; }
+
+    /// <summary>The size of the largest packet acknowledged.</summary>
+    public int LargestAckedPacketBytes { get; internal set; }
+
+    /// <summary>Packets lost that a path need not carry: larger than <see cref="Paths.MtuSearch.BaseBytes"/>.</summary>
+    public int LostLargePackets { get; internal set; }
 
     public long BytesInFlightBefore { get; internal set; }
 

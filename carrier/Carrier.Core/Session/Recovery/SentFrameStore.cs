@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Carrier.Core.Session.Recovery;
 
 /// <summary>
@@ -23,6 +25,7 @@ internal sealed class SentFrameStore
     /// <summary>Records in lists: zero when everything sent was resolved and drained.</summary>
     public int Count { get; private set; }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Append(ref SentFrames list, in SentFrame frame)
     {
         int index = Take();
@@ -41,6 +44,7 @@ internal sealed class SentFrameStore
     }
 
     /// <summary>Moves the list that begins at <paramref name="head"/> to the end of <paramref name="list"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Splice(ref SentFrames list, int head)
     {
         if (head == 0)
@@ -74,6 +78,7 @@ internal sealed class SentFrameStore
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTake(ref SentFrames list, out SentFrame frame)
     {
         int index = list.Head;

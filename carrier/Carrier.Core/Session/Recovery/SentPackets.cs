@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace Carrier.Core.Session.Recovery;
 
@@ -14,6 +15,9 @@ public enum SentPacketTraits : byte
 
     /// <summary>Its loss says something about the path MTU and nothing about congestion (RFC 9000 §14.4).</summary>
     MtuProbe = 4,
+
+    /// <summary>It left marked ECT(0).</summary>
+    Marked = 8,
 }
 
 /// <summary>One sent packet, 16 bytes. <see cref="Bytes"/> is 0 for a number skipped on purpose.</summary>
@@ -62,6 +66,7 @@ internal sealed class SentPackets
 
     public ref SentPacket this[ulong packetNumber] => ref _ring[(int)(packetNumber & (ulong)(_ring.Length - 1))];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddOutstanding(in SentPacket packet)
     {
         MakeRoom();
@@ -127,6 +132,7 @@ internal sealed class SentPackets
         First = FirstUnresolved();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private ulong FirstUnresolved()
     {
         ulong first = TryNextOutstanding(First, Next, out ulong outstanding) ? outstanding : Next;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Frames;
 
@@ -7,6 +8,7 @@ namespace Carrier.Core.Session.Streams;
 internal sealed class StreamReceiver(StreamTable streams)
 {
     /// <summary>Bytes arrived. <paramref name="stored"/> is false when they could not be kept: the packet must then not be acknowledged.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CloseCode OnStream(in StreamFrame frame, Instant now, TimeSpan roundTrip, out bool stored)
     {
         stored = true;
@@ -155,6 +157,7 @@ internal sealed class StreamReceiver(StreamTable streams)
     }
 
     /// <summary>The application took <paramref name="bytes"/>: credit moves on, and the next bytes are news again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnRead(StreamState stream, int bytes, Instant now, TimeSpan roundTrip)
     {
         ReceiveBuffer receive = stream.Receive!;

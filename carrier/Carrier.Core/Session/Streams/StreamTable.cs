@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Buffers;
 
 namespace Carrier.Core.Session.Streams;
@@ -66,6 +67,7 @@ internal sealed class StreamTable(
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryGet(ulong id, out StreamState stream)
     {
         if (_latest is not null && _latest.Id.Value == id)
@@ -82,6 +84,7 @@ internal sealed class StreamTable(
 
     /// <summary>Finds the stream a frame names, opening it where the peer may. <paramref name="stream"/> is null when it is over: the frame is
     /// late and ignored. <paramref name="toOurSend"/> says which half the frame is for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CloseCode Resolve(ulong value, bool toOurSend, out StreamState? stream)
     {
         StreamId id = new(value);
@@ -129,6 +132,7 @@ internal sealed class StreamTable(
     }
 
     /// <summary>Takes one thing the application should hear, of the stream that has waited longest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTakeNotice(out StreamState stream, out StreamNotice notice)
     {
         notice = StreamNotice.None;
@@ -187,6 +191,7 @@ internal sealed class StreamTable(
     }
 
     /// <summary>The stream whose turn it is. Streams held only by the session's limit step aside until MAX_DATA.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryPeekSendable(out StreamState stream)
     {
         while (_sendable.TryPeek(out stream!))

@@ -90,6 +90,33 @@ public sealed class HomeMachineTests
     }
 
     [Fact]
+    public void Refresh_a_home_reached_another_way_is_told_at_once()
+    {
+        RegisterAt(1, "198.51.100.1:1");
+        _machine.Refresh(_now, Addresses.Of("6.6.6.6:1"));
+        Assert.Empty(Effects());
+        _machine.Refresh(_now, Addresses.Of("198.51.100.1:1"));
+        Assert.Equal(HomeMethod.Register, Assert.Single(Effects()).Method);
+    }
+
+    [Fact]
+    public void Refresh_a_node_given_up_is_tried_again_at_once()
+    {
+        Offer(1, "198.51.100.1:1", 20);
+        while (_machine.NextDeadline - _now < HomeCandidates.FirstCoolDown / 2)
+        {
+            foreach (HomeEffect ask in Wake())
+            {
+                _machine.Failed(_now, ask.Home.Key);
+            }
+        }
+
+        _machine.Refresh(_now, Addresses.Of("198.51.100.1:1"));
+        Assert.Equal(_now, _machine.NextDeadline);
+        Assert.Equal(Key(1), Assert.Single(Wake()).Home.Key);
+    }
+
+    [Fact]
     public void Failed_a_silent_home_is_found_out_and_replaced()
     {
         RegisterAt(1, "198.51.100.1:1");

@@ -27,4 +27,34 @@ public class SlabPoolTests
         Assert.True(pool.TryRent(out byte[] again));
         Assert.Same(slabs[0], again);
     }
+
+    [Fact]
+    public void Trim_drops_what_nobody_needed_since_the_last_one()
+    {
+        var pool = new SlabPool(maxSlabs: 8, maxRetained: 8);
+        UseAtOnce(pool, 5);
+        pool.Trim();
+        Assert.Equal(5, pool.Retained);
+
+        UseAtOnce(pool, 2);
+        pool.Trim();
+        Assert.Equal(2, pool.Retained);
+
+        pool.Trim();
+        Assert.Equal(0, pool.Retained);
+    }
+
+    private static void UseAtOnce(SlabPool pool, int count)
+    {
+        byte[][] slabs = new byte[count][];
+        for (int i = 0; i < count; i++)
+        {
+            Assert.True(pool.TryRent(out slabs[i]));
+        }
+
+        foreach (byte[] slab in slabs)
+        {
+            pool.Return(slab);
+        }
+    }
 }

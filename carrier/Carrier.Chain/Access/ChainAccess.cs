@@ -1,0 +1,223 @@
+using Carrier.Chain.Dpos;
+using Carrier.Chain.Headers;
+using Carrier.Chain.Primitives;
+using Carrier.Chain.Storage;
+using Carrier.Chain.Transactions;
+using Carrier.Core;
+
+namespace Carrier.Chain.Access;
+
+/// <summary>The chain through several nodes, none of them trusted: what can be proved is proved against our own header chain; what cannot is asked of all, and
+/// disagreement is shown, never voted away.</summary>
+/// <remarks>Not for several callers at once: one operation after the other.</remarks>
+public sealed class ChainAccess : IDisposable
+{
+    /// <summary>Nodes that should be asked for whatever matters.</summary>
+    public const int MinNodes = 2;
+
+    /// <summary>Nodes that may be configured.</summary>
+    public const int MaxNodes = 16;
+
+    private readonly IReadOnlyList<RpcNode> _nodes;
+    private readonly HeaderStore _store;
+    private readonly TimeProvider _time;
+
+    public ChainAccess(IReadOnlyList<RpcNode> nodes, HeaderStore store, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(nodes);
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentOutOfRangeException.ThrowIfZero(nodes.Count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(nodes.Count, MaxNodes);
+        _nodes = nodes;
+        _store = store;
+        _time = time;
+        Headers = store.Load();
+    }
+
+    /// <summary>Our own header chain: the judge of everything here.</summary>
+    public HeaderChain Headers { get; private set; }
+
+    public IReadOnlyList<RpcNode> Nodes => _nodes;
+
+    /// <summary>Whether enough nodes are configured that one alone cannot hide something.</summary>
+    public bool AsksSeveral => _nodes.Count >= MinNodes;
+
+    private UnixTime Now => new(_time.GetUtcNow().ToUnixTimeSeconds());
+
+    /// <summary>Follows every node to its tip, judging each header, and keeps the chain with the most work.</summary>
+    public async Task<SyncReport> SyncAsync(CancellationToken cancellationToken)
+    {
+        List<NodeSync> reports = [];
+        foreach (RpcNode node in InOrder())
+        {
+            reports.Add(await HeaderSync.FollowAsync(node, Headers, _store, Now, cancellationToken).ConfigureAwait(false));
+            _store.Save(Headers);
+        }
+
+        // A node may have been asked before another showed a better chain: it disagrees only if its tip is not on ours now.
+        return new SyncReport(
+            Headers.Tip.Header.Height,
+            Headers.Tip.Hash,
+            Headers.Tip.Header.Height == _store.Origin ? HeaderAssurance.Anchored : HeaderAssurance.ProofOfWork,
+            [.. reports.Select(report => report with { Agrees = report.Fault == NodeFault.None && IsOnChain(report.Height, report.Tip) })]);
+    }
+
+    /// <summary>True when our best chain holds this block, in memory or on disk.</summary>
+    public bool IsOnChain(uint height, Hash256 hash) => TryGetHeader(height, out BlockHeader header) && header.Hash == hash;
+
+    public bool TryGetHeader(uint height, out BlockHeader header)
+    {
+        if (Headers.TryGet(height, out HeaderEntry entry))
+        {
+            header = entry.Header;
+            return true;
+        }
+
+        header = default;
+        return height < Headers.Lowest && _store.TryGet(height, out header);
+    }
+
+    /// <summary>Says what stands behind a block: its proof of work, and a confirm when the arbiters in office are known and a node has one that holds.</summary>
+    public async Task<HeaderAssurance> AssureAsync(uint height, ArbiterSchedule? schedule, CancellationToken cancellationToken)
+    {
+        if (!TryGetHeader(height, out BlockHeader header) || height == _store.Origin)
+        {
+            return HeaderAssurance.Anchored;
+        }
+
+        if (schedule is null || !schedule.TryGet(height, out ArbiterSet? arbiters))
+        {
+            return HeaderAssurance.ProofOfWork;
+        }
+
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<byte[]> confirm = await node.ConfirmAsync(header.Hash, cancellationToken).ConfigureAwait(false);
+            if (confirm.IsGood && Confirm.Check(confirm.Value, header.Hash, arbiters!) == ConfirmRule.None)
+            {
+                return HeaderAssurance.ProofOfWorkAndConfirm;
+            }
+        }
+
+        return HeaderAssurance.ProofOfWork;
+    }
+
+    /// <summary>Proves that a transaction is in a block of our chain. One sound proof decides, whoever gave it and however many deny it.</summary>
+    public async Task<Inclusion> FindAsync(Hash256 id, CancellationToken cancellationToken)
+    {
+        List<NodeStatement> statements = [];
+        Transaction? waiting = null;
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<TransactionSighting> seen = await node.TransactionAsync(id, cancellationToken).ConfigureAwait(false);
+            if (!seen.IsGood)
+            {
+                statements.Add(new(node.Name, seen.Fault, seen.Fault == NodeFault.Error && seen.Code == RpcNode.UnknownTransaction ? "does not know it" : seen.Detail));
+                continue;
+            }
+
+            waiting ??= seen.Value!.Transaction;
+            if (seen.Value!.Block is not { } hash)
+            {
+                statements.Add(new(node.Name, NodeFault.None, "has it waiting"));
+                continue;
+            }
+
+            NodeAnswer<BlockSummary> block = await node.BlockAsync(hash, cancellationToken).ConfigureAwait(false);
+            if (!block.IsGood)
+            {
+                statements.Add(new(node.Name, block.Fault, block.Detail));
+                continue;
+            }
+
+            if (!IsOnChain(block.Value!.Header.Height, hash))
+            {
+                statements.Add(new(node.Name, NodeFault.None, "places it in a block that is not on the chain with the most work"));
+            }
+            else if (block.Value.BranchOf(id) is { } branch)
+            {
+                statements.Add(new(node.Name, NodeFault.None, "proves it"));
+                return new Inclusion(new ProvedTransaction(seen.Value.Transaction, block.Value.Header, block.Value.Proof, branch), waiting, statements);
+            }
+            else
+            {
+                node.CaughtLying("It placed a transaction in a block that does not hold it.");
+                statements.Add(new(node.Name, NodeFault.Lie, "places it in a block that does not hold it"));
+            }
+        }
+
+        return new Inclusion(null, waiting, statements);
+    }
+
+    /// <summary>The coins of an account: each proved to exist; that it is unspent is the word of the nodes, so all are asked and one denial makes it disputed.</summary>
+    public async Task<CoinReport> CoinsAsync(ProgramHash owner, CancellationToken cancellationToken)
+    {
+        List<NodeStatement> statements = [];
+        Dictionary<OutPoint, List<string>> claims = [];
+        int answered = 0;
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<IReadOnlyList<CoinClaim>> coins = await node.UnspentAsync(owner, cancellationToken).ConfigureAwait(false);
+            statements.Add(new(node.Name, coins.Fault, coins.IsGood ? $"lists {coins.Value!.Count}" : coins.Detail));
+            if (!coins.IsGood)
+            {
+                continue;
+            }
+
+            answered++;
+            foreach (CoinClaim claim in coins.Value!.DistinctBy(claim => claim.OutPoint))
+            {
+                (claims.TryGetValue(claim.OutPoint, out List<string>? by) ? by : claims[claim.OutPoint] = []).Add(node.Name);
+            }
+        }
+
+        List<Coin> proved = [];
+        Dictionary<Hash256, ProvedTransaction?> transactions = [];
+        foreach ((OutPoint point, List<string> by) in claims)
+        {
+            if (!transactions.TryGetValue(point.TransactionId, out ProvedTransaction? transaction))
+            {
+                transaction = (await FindAsync(point.TransactionId, cancellationToken).ConfigureAwait(false)).Proved;
+                transactions.Add(point.TransactionId, transaction);
+            }
+
+            // The value is the transaction's, whatever the node wrote beside it.
+            if (transaction is not null && point.Index < transaction.Transaction.Outputs.Length && transaction.Transaction.Outputs[point.Index] is var output && output.Owner == owner)
+            {
+                proved.Add(new Coin(point, output, transaction.Header.Height, transaction.Transaction.IsCoinBase, Disputed: by.Count < answered));
+            }
+            else
+            {
+                statements.Add(new(string.Join(", ", by), NodeFault.Lie, $"lists {point}, which no block of the chain gives to {owner}"));
+            }
+        }
+
+        return new CoinReport(proved, answered, statements);
+    }
+
+    /// <summary>Hands a transaction to every node.</summary>
+    public async Task<IReadOnlyList<(string Node, SendOutcome Outcome, string Detail)>> BroadcastAsync(Transaction transaction, CancellationToken cancellationToken)
+    {
+        List<(string, SendOutcome, string)> outcomes = [];
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<Hash256> answer = await node.SendAsync(transaction, cancellationToken).ConfigureAwait(false);
+            outcomes.Add((node.Name, SendOutcomes.Of(answer), answer.Detail));
+        }
+
+        return outcomes;
+    }
+
+    public void Dispose()
+    {
+        foreach (RpcNode node in _nodes)
+        {
+            node.Dispose();
+        }
+
+        _store.Dispose();
+    }
+
+    /// <summary>Healthy nodes first; the others are asked last, never forgotten.</summary>
+    private IEnumerable<RpcNode> InOrder() => [.. _nodes.OrderByDescending(node => node.Health.IsHealthy)];
+}

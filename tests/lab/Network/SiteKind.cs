@@ -1,0 +1,78 @@
+namespace Carrier.Lab.Network;
+
+/// <summary>What stands between a site's host and the core. Names of NATs are the field's.</summary>
+internal enum SiteKind
+{
+    Seed,
+    Public,
+    FullCone,
+    PortRestricted,
+    Symmetric,
+    Sequential,
+    RandomRestricted,
+    Firewalled,
+    AddressRestricted,
+    PortShift,
+    RandomCone,
+    Hairpin,
+    PortBlock,
+    DoubleNat,
+    SameCarrier,
+    CarrierSymmetric,
+    SameHome,
+    IsolatedHome,
+    UdpBlocked,
+    Tcp443Only,
+}
+
+/// <summary>What the two sites of a kind have in common.</summary>
+internal enum Sharing
+{
+    Nothing,
+    Home,
+
+    /// <summary>One home router that lets its hosts not speak to each other, as guest Wi-Fi does.</summary>
+    IsolatedHome,
+    Carrier,
+}
+
+/// <summary>How a kind of site is built: the router at home, perhaps the carrier's before it.</summary>
+internal sealed record SiteDesign(NatKind Home, NatKind Carrier = NatKind.None, Sharing Shares = Sharing.Nothing)
+{
+    public static SiteDesign Of(SiteKind kind) => kind switch
+    {
+        SiteKind.Seed or SiteKind.Public or SiteKind.Firewalled => new(NatKind.None),
+        SiteKind.DoubleNat => new(NatKind.PortRestricted, NatKind.Hairpin),
+        SiteKind.SameCarrier => new(NatKind.PortRestricted, NatKind.Hairpin, Sharing.Carrier),
+        SiteKind.CarrierSymmetric => new(NatKind.PortRestricted, NatKind.Symmetric),
+        SiteKind.SameHome => new(NatKind.PortRestricted, Shares: Sharing.Home),
+        SiteKind.IsolatedHome => new(NatKind.PortRestricted, Shares: Sharing.IsolatedHome),
+        _ => new(Enum.Parse<NatKind>(kind.ToString())),
+    };
+
+    /// <summary>The routers a kernel must be able to make for this kind.</summary>
+    public IEnumerable<NatKind> Routers => new[] { Home, Carrier }.Where(nat => nat != NatKind.None);
+}
+
+/// <summary>The kinds' names as typed and printed, and which of them are asked for when nobody says.</summary>
+internal static class SiteKinds
+{
+    /// <summary>Every kind of site but seeds, in the order of the table.</summary>
+    public static readonly IReadOnlyList<SiteKind> All = [.. Enum.GetValues<SiteKind>().Where(kind => kind != SiteKind.Seed)];
+
+    /// <summary>What every run of the tests tries: one of each family of behaviour.</summary>
+    public static readonly IReadOnlyList<SiteKind> Usual =
+        [SiteKind.Public, SiteKind.FullCone, SiteKind.PortRestricted, SiteKind.Symmetric, SiteKind.Sequential];
+
+    /// <summary>Kinds that no UDP leaves: nothing can be probed there.</summary>
+    public static bool CarriesUdp(this SiteKind kind) => kind is not (SiteKind.UdpBlocked or SiteKind.Tcp443Only);
+
+    /// <summary>Whether the port toward a peer cannot be learnt from what others saw.</summary>
+    public static bool IsSymmetric(this SiteKind kind) =>
+        kind is SiteKind.Symmetric or SiteKind.Sequential or SiteKind.PortBlock or SiteKind.CarrierSymmetric;
+
+    public static string Name(this SiteKind kind) =>
+        string.Concat(kind.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));
+
+    public static SiteKind? Parse(string name) => All.Cast<SiteKind?>().FirstOrDefault(kind => kind!.Value.Name() == name);
+}
