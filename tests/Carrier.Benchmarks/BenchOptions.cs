@@ -18,6 +18,11 @@ internal sealed record BenchOptions
             Measures against that server; one line of JSON. --details adds allocations and collections.
         carrier-bench seed PROGRAM [CLIENTS]
             Starts PROGRAM, a carrier-seed, has CLIENTS devices register there (1000), and says what memory it holds then; one line of JSON.
+        carrier-bench flood PROGRAM [--seconds N]
+            Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
+            when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
+        carrier-bench soak [--bytes B]
+            One session in virtual time: ten times B (10 GiB) under key updates, an idle hour, and data again; one line of JSON, exit code 1 when it did not live.
         carrier-bench headers [N]
             Judges and saves N chain headers (100000) with merged-mining proofs of depth 0 to 4; one line of JSON.
         carrier-bench link receive ADDRESS [--cipher C]
@@ -29,9 +34,6 @@ internal sealed record BenchOptions
         carrier-bench channels [--schedules N] [--seed S] [--naive]
             Runs N adversarial schedules of a payment channel (10000) from seed S on (1); every seed in which an honest side lost too much is printed.
             --naive takes the textbook's refund instead: it must lose. One line of JSON at the end; exit code 1 if a schedule failed.
-        carrier-bench flood PROGRAM [--seconds N]
-            Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
-            when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
         T is carrier (the default) or sslstream; C is Aegis128L, Aes256Gcm or ChaCha20Poly1305. Sizes are in bytes.
         """;
 

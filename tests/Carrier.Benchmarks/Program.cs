@@ -5,6 +5,7 @@ using Carrier.Benchmarks.Flood;
 using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
+using Carrier.Benchmarks.Soak;
 using Carrier.Benchmarks.Yardsticks;
 
 if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
@@ -31,6 +32,10 @@ switch (options.Command)
     case "seed" when options.Arguments.Count is 1 or 2:
         await SeedCommand.RunAsync(options);
         return 0;
+    case "flood" when options.Arguments.Count == 1:
+        return await FloodCommand.RunAsync(options);
+    case "soak":
+        return SoakCommand.Run(10 * options.Bytes);
     case "headers":
         HeadersCommand.Run(options);
         return 0;
@@ -45,8 +50,6 @@ switch (options.Command)
         return 0;
     case "channels":
         return ScheduleCommand.Run(options);
-    case "flood" when options.Arguments.Count == 1:
-        return await FloodCommand.RunAsync(options);
     case "yardstick udp-echo":
         UdpPingPong.Serve();
         return 0;

@@ -157,7 +157,8 @@ internal sealed class PeerDirectory(
             _ = _searches.Remove(effect.Operation);
         }
 
-        if (isOver && search.ForDial && effect.Contacts.Count == 0 && search.Lookup < MaxUnansweredLookups && ExpectsNetwork)
+        if (isOver && search.ForDial && effect.Contacts.Count == 0 && search.Lookup < MaxUnansweredLookups
+            && ExpectsNetwork && _waiting.Count < DhtMachine.MaxOperations)
         {
             _waiting.Enqueue(new WaitingSearch(search.Peer, search.Operation, ForDial: true, now + WaitForNetwork, search.Lookup + 1));
             dialer!.Resolved(now, clock, search.Operation, devices, networkAnswered: false, final: false);

@@ -94,6 +94,23 @@ public sealed class HostilePeerTests
         Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, asker, first, token));
     }
 
+    [Fact]
+    public void Put_with_a_write_token_from_another_address_or_by_another_asker_is_refused()
+    {
+        DhtNetwork network = new(25);
+        network.Grow(3);
+        DhtNode asker = network.Nodes[1];
+        DhtNode server = network.Nodes[2];
+        SignedRecord record = new Owners(1, 1).Sign(1, "a");
+        UInt128 token = TokenFor(network, server, asker, record.Target);
+
+        Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, asker, record, token, from: DhtNetwork.AddressOf(4_321)));
+        Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, asker, record, token, from: asker.Endpoint.WithPort(1)));
+        Assert.Equal(PutOutcome.BadToken, PutRaw(network, server, network.Nodes[0], record, token, from: asker.Endpoint));
+        Assert.False(server.Dht.Store.Contains(record.Target));
+        Assert.Equal(PutOutcome.Stored, PutRaw(network, server, asker, record, token));
+    }
+
     private static byte[] EncodeTarget()
     {
         CborWriter writer = new(stackalloc byte[TargetQuestion.MaxBytes]);
@@ -163,21 +180,21 @@ public sealed class HostilePeerTests
         return answer.WriteToken!.Value;
     }
 
-    private static PutOutcome PutRaw(DhtNetwork network, DhtNode server, DhtNode asker, DhtRecord record, UInt128 token)
+    private static PutOutcome PutRaw(DhtNetwork network, DhtNode server, DhtNode asker, DhtRecord record, UInt128 token, Endpoint? from = null)
     {
         CborWriter writer = new(stackalloc byte[1_400]);
         new PutQuestion { WriteToken = token, Record = record.Encoded.Span }.Write(ref writer);
-        return (PutOutcome)Call(network, server, asker, DhtMethod.Put, writer.Encoded)[2];
+        return (PutOutcome)Call(network, server, asker, DhtMethod.Put, writer.Encoded, from)[2];
     }
 
     /// <summary>One call past the asker's own machine: the datagrams are carried by hand.</summary>
-    private static byte[] Call(DhtNetwork network, DhtNode server, DhtNode asker, DhtMethod method, ReadOnlySpan<byte> body)
+    private static byte[] Call(DhtNetwork network, DhtNode server, DhtNode asker, DhtMethod method, ReadOnlySpan<byte> body, Endpoint? from = null)
     {
         byte[] buffer = new byte[1_500];
         Assert.True(asker.Rpc.TryAsk(
             network.Now, server.Key.Public, server.Endpoint, (int)method, body, AskOptions.LargeAnswer | AskOptions.NoToken, out _));
         Assert.True(asker.Rpc.TryTransmit(network.Now, buffer, out Transmit question));
-        server.Dht.Handle(network.Now, asker.Endpoint, buffer.AsSpan(0, question.Bytes));
+        server.Dht.Handle(network.Now, from ?? asker.Endpoint, buffer.AsSpan(0, question.Bytes));
         Assert.True(server.Rpc.TryTransmit(network.Now, buffer, out Transmit answer));
         asker.Rpc.Handle(network.Now, server.Endpoint, buffer.AsSpan(0, answer.Bytes));
         while (asker.Rpc.TryDhtEffect(out RpcEffect effect))

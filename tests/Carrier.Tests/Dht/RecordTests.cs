@@ -86,6 +86,44 @@ public sealed class RecordTests
         Assert.Equal((0, 0), (_store.Count, _store.TotalBytes));
     }
 
+    [Fact]
+    public void Put_beyond_the_verification_budget_is_busy_and_costs_no_known_record_its_renewal()
+    {
+        var known = ImmutableRecord.Create("known"u8);
+        Assert.Equal(PutOutcome.Stored, Put(known));
+        List<PutOutcome> outcomes = [.. Enumerable.Range(0, 5_000).Select(i => PutFrom(ImmutableRecord.Create(BitConverter.GetBytes(i)), i, Instant.Zero))];
+
+        Assert.Equal((int)RecordStore.VerificationRate.Burst - 1, outcomes.Count(outcome => outcome == PutOutcome.Stored));
+        Assert.All(outcomes.Skip((int)RecordStore.VerificationRate.Burst), outcome => Assert.Equal(PutOutcome.Busy, outcome));
+        Assert.Equal(PutOutcome.Stored, Put(known));
+        Assert.Equal(PutOutcome.Stored, PutFrom(ImmutableRecord.Create("a second later"u8), 9, Instant.Zero + TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
+    public void Put_of_a_million_records_keeps_the_nearest_within_count_bytes_and_memory()
+    {
+        const int Records = 1_000_000;
+        const int MaxGrowthBytes = 48_000_000; // 16,384 records of small values and their indices
+        DhtKey centre = DhtKey.Random(new SeededRandom(1));
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        int nearestRefused = 0;
+        for (int i = 0; i < Records; i++)
+        {
+            Instant now = Instant.Zero + TimeSpan.FromMilliseconds(2 * i); // within the verification budget
+            var record = ImmutableRecord.Create(BitConverter.GetBytes(i));
+            PutOutcome outcome = PutFrom(record, i % 60_000, now);
+            Assert.True(outcome is PutOutcome.Stored or PutOutcome.Full, $"{i}: {outcome}");
+            nearestRefused += outcome == PutOutcome.Full && record.Target.DistanceTo(centre).SharedBits > 8 ? 1 : 0;
+        }
+
+        long growth = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.Equal(RecordStore.MaxRecords, _store.Count);
+        Assert.InRange(_store.TotalBytes, 1, RecordStore.MaxTotalBytes);
+        Assert.InRange(growth, long.MinValue, MaxGrowthBytes);
+        Assert.Equal(0, nearestRefused);
+        Assert.All(_store.Records(), kept => Assert.True(kept.Target.DistanceTo(centre).SharedBits >= 5, "of a million the nearest sixtieth is kept"));
+    }
+
     private static void Feed(ReadOnlySpan<byte> bytes)
     {
         DhtTargets.Record(bytes);
@@ -94,6 +132,9 @@ public sealed class RecordTests
         DhtTargets.Answer(bytes);
         DhtTargets.Bodies(bytes);
     }
+
+    private PutOutcome PutFrom(DhtRecord record, int source, Instant now) =>
+        _store.Put(now, DhtNetwork.Epoch, record, record.Target, DhtNetwork.AddressOf(source), null);
 
     private PutOutcome Put(DhtRecord record) => _store.Put(Instant.Zero, DhtNetwork.Epoch, record, record.Target, Source, null);
 }
