@@ -11,16 +11,12 @@ internal sealed class PortHistory
     /// <summary>Ports needed before a pattern is seen in them.</summary>
     private const int LeastPorts = 3;
 
-    /// <summary>The newest ports that tell of a sequence: older ones lie further back than others behind the NAT let one reckon.</summary>
-    private const int RecentPorts = 8;
+    /// <summary>Mappings made at once, as when a node begins, are this near each other where ports are handed out in order; other hosts take some in between.
+    /// Three ports drawn from a small block hardly are.</summary>
+    private const int NearPorts = 8;
 
-    /// <summary>Two mappings made one after another are this near where ports are handed out in order; other hosts take some in between.</summary>
-    private const int NearPorts = 32;
-
-    /// <summary>The same while few are known: three ports drawn from a small block must not look like a sequence.</summary>
-    private const int NearPortsOfFew = 8;
-
-    private const int Few = 4;
+    /// <summary>What may lie between two mappings we learn the ports of: an attempt of ours to meet a peer opens many, and so do others.</summary>
+    private const int FarPorts = 8_192;
 
     private const int FirstUsedPort = 1024;
 
@@ -57,7 +53,7 @@ internal sealed class PortHistory
             return description with { LowestPort = FirstUsedPort, HighestPort = ushort.MaxValue };
         }
 
-        if (StepOf(_ports[^Math.Min(_ports.Count, RecentPorts)..]) is { } step)
+        if (StepOf(_ports) is { } step)
         {
             return description with { Allocation = PortAllocation.Sequential, Step = step, LowestPort = FirstUsedPort, HighestPort = ushort.MaxValue };
         }
@@ -66,22 +62,27 @@ internal sealed class PortHistory
         return description with { Allocation = PortAllocation.Random, LowestPort = lowest, HighestPort = highest };
     }
 
-    /// <summary>The step of a sequence, null when there is none. Answers overtake each other, so the ports are looked at in their own order.</summary>
-    private static sbyte? StepOf(List<ushort> recent)
+    /// <summary>The step of a sequence, null when there is none: somewhere three in a row are near each other, and nearly all go the same way.</summary>
+    private static sbyte? StepOf(List<ushort> ports)
     {
-        // Counted from the newest, so that a sequence may wrap around.
-        ushort[] sorted = [.. recent.Select(port => (ushort)(port - recent[^1] + 32_768)).Order()];
-        int[] gaps = [.. sorted.Zip(sorted.Skip(1), (low, high) => high - low)];
-        int near = recent.Count <= Few ? NearPortsOfFew : NearPorts;
-        if (gaps.Count(gap => gap <= near) * 3 < gaps.Length * 2 || sorted[^1] - sorted[0] > near * recent.Count)
+        int step = 0;
+        for (int i = 0; i + LeastPorts <= ports.Count && step == 0; i++)
         {
-            return null;
+            // Answers overtake each other, so three are looked at in their own order; counted from one of them, so that they may wrap around.
+            short[] three = [.. ports.GetRange(i, LeastPorts).Select(port => (short)(port - ports[i])).Order()];
+            (int first, int second) = (three[1] - three[0], three[2] - three[1]);
+            step = Math.Max(first, second) <= NearPorts ? Math.Min(first, second) : 0;
         }
 
-        // The newest is in the middle of this order: a sequence that falls has the older ones above it.
-        bool isFalling = recent.Count(port => (short)(port - recent[^1]) > 0) * 2 > recent.Count;
-        sbyte step = (sbyte)gaps.Min();
-        return isFalling ? (sbyte)-step : step;
+        bool isFalling = (short)(ports[^1] - ports[0]) < 0;
+        int strays = 0;
+        for (int i = 1; i < ports.Count; i++)
+        {
+            int move = (short)(ports[i] - ports[i - 1]) * (isFalling ? -1 : 1);
+            strays += move is < -NearPorts or > FarPorts ? 1 : 0; // a little back is an answer overtaken
+        }
+
+        return step == 0 || strays * 4 > ports.Count ? null : (sbyte)(isFalling ? -step : step);
     }
 
     // Of n ports drawn from a range, the outermost lie about 1/(n+1) of it inside its ends; small ranges are blocks, aligned to their size.

@@ -10,7 +10,7 @@ public sealed class NatDescriptionTests
     public static readonly NatDescription Golden = new(
         NatMapping.AddressAndPortDependent, NatFiltering.AddressAndPortDependent, PortAllocation.Sequential, 1, NatTraits.CarrierGrade | NatTraits.HasIPv6, 50_000, 1024, 65_535);
 
-    private static readonly Endpoint[] Seeds = [Addresses.Of("198.51.100.1:4242"), Addresses.Of("203.0.113.1:4242"), Addresses.Of("192.0.2.1:4242")];
+    private static readonly Endpoint[] Seeds = [.. Enumerable.Range(1, 16).Select(i => Addresses.Of($"198.51.{i}.1:4242"))];
 
     [Fact]
     public void Write_golden_has_the_golden_bytes_and_reads_back()
@@ -55,6 +55,27 @@ public sealed class NatDescriptionTests
             Assert.Equal(step, nat.Step);
             Assert.Equal((ushort)(start + (2 * step)), nat.LastPort);
         });
+    }
+
+    [Fact]
+    public void Describe_a_sequence_of_which_much_was_not_seen_is_still_one()
+    {
+        NatDescription nat = Observed(65_400, 65_401, 65_402, 65_440, 65_510, 40, 300, 305);
+        Assert.Equal((true, (sbyte)1, (ushort)305), (nat.IsSequential, nat.Step, nat.LastPort));
+    }
+
+    [Fact]
+    public void Describe_a_sequence_whose_first_answers_came_in_reverse_is_rising()
+    {
+        NatDescription nat = Observed(5002, 5001, 5000, 5009, 5100);
+        Assert.Equal((true, (sbyte)1), (nat.IsSequential, nat.Step));
+    }
+
+    [Fact]
+    public void Describe_many_ports_of_a_small_block_are_no_sequence()
+    {
+        Random draws = new(3);
+        Assert.Equal(PortAllocation.Random, Observed([.. Enumerable.Range(0, 12).Select(_ => draws.Next(2048, 2304))]).Allocation);
     }
 
     [Fact]
