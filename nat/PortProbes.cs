@@ -15,7 +15,12 @@ public struct PortProbes
     /// <summary>Probes at once: a reckoned port is among the first.</summary>
     public const int FirstBurst = 24;
 
+    /// <summary>NATs pick from here on up (RFC 4787 §4.2.2) when nothing else is learnt.</summary>
+    private const ushort AllPorts = 1024;
+
     private readonly NatDescription _remote;
+    private readonly ushort _lowest;
+    private readonly int _range;
     private readonly int _limit;
     private readonly Instant _start;
     private readonly int _offset;
@@ -28,13 +33,13 @@ public struct PortProbes
         _start = start;
         _remote = remote;
         _limit = PunchPlan.For(new(NatMapping.EndpointIndependent), remote).Probes;
-        int range = Math.Max(remote.RangePorts, 1);
-        _offset = random.NextInt32(range);
+        (_lowest, _range) = remote.RangePorts > 0 ? (remote.LowestPort, remote.RangePorts) : (AllPorts, ushort.MaxValue - AllPorts + 1);
+        _offset = random.NextInt32(_range);
         do
         {
-            _stride = 1 + random.NextInt32(range);
+            _stride = 1 + random.NextInt32(_range);
         }
-        while (Gcd(_stride, range) != 1);
+        while (Gcd(_stride, _range) != 1);
     }
 
     /// <summary>Whether every probe was taken.</summary>
@@ -60,5 +65,5 @@ public struct PortProbes
 
     private readonly ushort PortAt(int index) => _remote.IsSequential
         ? (ushort)(_remote.LastPort + ((index < _limit / 2 ? index + 1 : (_limit / 2) - index) * _remote.Step))
-        : (ushort)(_remote.LowestPort + ((_offset + ((long)index * _stride)) % _remote.RangePorts));
+        : (ushort)(_lowest + ((_offset + ((long)index * _stride)) % _range));
 }

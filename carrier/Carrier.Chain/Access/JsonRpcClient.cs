@@ -153,7 +153,7 @@ public sealed class JsonRpcClient : IDisposable
                 return new(default, NodeFault.TooLarge, 0, $"More than {MaxResponseBytes} bytes.");
             }
 
-            using JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            using JsonDocument document = ForeignJson.Parse(bytes, MaxDepth);
             return new(document.RootElement.Clone());
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Json;
 using Carrier.Chain.Access;
 using Carrier.Chain.Blocks;
@@ -80,7 +79,7 @@ public static class InclusionProof
         network = "";
         try
         {
-            using JsonDocument document = JsonDocument.Parse(Encoding.UTF8.GetString(file), new JsonDocumentOptions { MaxDepth = 4 });
+            using JsonDocument document = ForeignJson.Parse(file.ToArray(), maxDepth: 4);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object || Text(root, "format") != Format || Text(root, "network") is not { } name
                 || Hex(root, "header") is not { Length: BlockHeader.Bytes } core || !BlockHeader.TryRead(core, out BlockHeader header)

@@ -118,7 +118,7 @@ public static class ChainTargets
         JsonDocument document;
         try
         {
-            document = JsonDocument.Parse(data.ToArray(), new JsonDocumentOptions { MaxDepth = 16 });
+            document = ForeignJson.Parse(data.ToArray(), maxDepth: 16);
         }
         catch (JsonException)
         {

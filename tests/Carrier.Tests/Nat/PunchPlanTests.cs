@@ -78,6 +78,20 @@ public sealed class PunchPlanTests
     public void MirrorTarget_wraps_around() => Assert.Equal((ushort)(65_500 + 64 - 65_536), PunchPlan.MirrorTarget(Sequential));
 
     [Fact]
+    public void TryTake_without_a_learnt_range_walks_all_ports_a_NAT_picks_from()
+    {
+        PortProbes probes = new(Instant.Zero, Wide with { LowestPort = 0, HighestPort = 0 }, new SeededRandom());
+        HashSet<ushort> seen = [];
+        while (probes.TryTake(Addresses.At(100), out ushort port))
+        {
+            Assert.InRange(port, 1024, ushort.MaxValue);
+            Assert.True(seen.Add(port));
+        }
+
+        Assert.Equal(PunchPlan.MaxProbes, seen.Count);
+    }
+
+    [Fact]
     public void TryTake_of_a_sequence_begins_with_the_next_port()
     {
         PortProbes probes = new(Instant.Zero, Sequential with { LastPort = 5000 }, new SeededRandom());
