@@ -97,6 +97,8 @@ public class WalletTests
         // Broken before the balance: nothing to send with.
         Assert.Equal(SendingResult.NotEnough, (await wallet.SendAsync(rig.Key, Bob, Sela.FromEla(1), CoinSelection.DefaultFee, "", CancellationToken.None)).Result);
         node.TakeOver = null;
+        wallet = rig.Reopen(node); // with connections of its own: those above were cut
+        _ = await wallet.SyncAsync(CancellationToken.None);
         int calls = 0;
         node.Lie = (method, _, result) =>
         {
