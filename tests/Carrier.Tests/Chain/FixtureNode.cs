@@ -12,7 +12,9 @@ namespace Carrier.Tests.Chain;
 /// <summary>A node over real loopback HTTP that answers from blocks it is given, and can be told to misbehave in any answer.</summary>
 internal sealed class FixtureNode : IAsyncDisposable
 {
-    private readonly HttpListener _listener = new();
+    private const int Tries = 20;
+
+    private readonly HttpListener _listener;
     private readonly Task _serving;
     private readonly Lock _gate = new();
     private List<Block> _blocks;
@@ -20,9 +22,7 @@ internal sealed class FixtureNode : IAsyncDisposable
     public FixtureNode(IEnumerable<Block> blocks)
     {
         _blocks = [.. blocks];
-        int port = FreePort();
-        _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
-        _listener.Start();
+        (_listener, int port) = Listen();
         Endpoint = new NodeEndpoint(new Uri($"http://127.0.0.1:{port}/"), "user", "pass");
         _serving = ServeAsync();
     }
@@ -78,6 +78,26 @@ internal sealed class FixtureNode : IAsyncDisposable
         _listener.Stop();
         await _serving;
         _listener.Close();
+    }
+
+    // The listener takes no port 0, and between finding a free one and taking it another test may.
+    private static (HttpListener Listener, int Port) Listen()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            int port = FreePort();
+            var listener = new HttpListener();
+            listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            try
+            {
+                listener.Start();
+                return (listener, port);
+            }
+            catch (HttpListenerException) when (attempt < Tries)
+            {
+                listener.Close();
+            }
+        }
     }
 
     private static int FreePort()
