@@ -34,7 +34,13 @@ internal sealed class Listeners(ILogger logger) : IDisposable
     {
         lock (_lock)
         {
-            if (!_handlers.TryGetValue(session.Session.Protocol, out Func<CarrierSession, CancellationToken, Task>? handler) || _stop.IsCancellationRequested)
+            if (_stop.IsCancellationRequested)
+            {
+                session.Close(now, NodeCloseCode.NodeStopped, "the node stops");
+                return;
+            }
+
+            if (!_handlers.TryGetValue(session.Session.Protocol, out Func<CarrierSession, CancellationToken, Task>? handler))
             {
                 session.Close(now, NodeCloseCode.ProtocolNotSpoken, "no such protocol here");
                 return;

@@ -14,6 +14,9 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
     private const long MtuDropBytes = 200L << 20;
     private const int ProbeMegabits = 200;
 
+    /// <summary>A machine that others share takes the processor away now and then.</summary>
+    private const int ProbeTries = 3;
+
     /// <summary>Packets that may leave a millisecond late because somebody else had the processor.</summary>
     private const double LateFraction = 0.02;
 
@@ -45,7 +48,13 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
             throw new LabException($"no case '{only}'; there are: {string.Join(", ", LinkCase.All.Select(each => each.Name))}");
         }
 
-        await ProbeAsync(tally, cancellation);
+        (bool isSound, string finding) = await ProbeAsync(cancellation);
+        for (int tries = 1; !isSound && tries < ProbeTries; tries++)
+        {
+            (isSound, finding) = await ProbeAsync(cancellation);
+        }
+
+        tally.Check(isSound, finding);
         Console.WriteLine($"{"case",-16} {"link",-48} {"mode",-5} {"Carrier",9} {"TCP CUBIC",9} {"result",8}  bar");
         foreach (LinkCase each in cases)
         {
@@ -56,7 +65,7 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
     }
 
     /// <summary>The emulator itself, before anything is judged by it: round trip, and a rate twice what any case needs.</summary>
-    private static async Task ProbeAsync(Tally tally, CancellationToken cancellation)
+    private static async Task<(bool IsSound, string Finding)> ProbeAsync(CancellationToken cancellation)
     {
         LinkConditions conditions = new() { Delay = TimeSpan.FromMilliseconds(25), RateBitsPerSecond = 1_000_000_000, QueueBytes = 4 << 20, MtuBytes = 1_500 };
         await using LinkNetwork network = await LinkNetwork.BuildAsync(conditions, seed: 1, cancellation);
@@ -67,8 +76,10 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
         double roundTrip = LinkProbe.RoundTripMilliseconds(sender, receiver);
         Throughput throughput = await LinkMeter.FloodAsync(sender, receiver, ProbeMegabits, TimeSpan.FromSeconds(2));
         LinkReport report = (await network.EndAsync(cancellation))[0];
-        tally.Check(
-            roundTrip is >= 50 and < 51 && throughput.LossFraction < 0.001 && throughput.ReceivedMegabits > 0.95 * throughput.SentMegabits && report.Overrun == 0,
+        bool isSound = roundTrip is >= 50 and < 51 && throughput.LossFraction < 0.001
+            && throughput.ReceivedMegabits > 0.95 * throughput.SentMegabits && report.Overrun == 0;
+        return (
+            isSound,
             $"emulator: round trip at best {roundTrip:F2} ms of 50; {throughput.ReceivedMegabits:F0} of {throughput.SentMegabits:F0} Mbit/s came, {throughput.LossFraction:P2} lost, "
                 + $"{report.Late} of {report.Delivered} packets over 1 ms late, worst {report.WorstLatenessMilliseconds:F1} ms");
     }
