@@ -32,9 +32,19 @@ public static class DurableFile
 
         using (stream)
         {
-            // One byte more than may be there: the length a file states need not be the length it has.
-            byte[] buffer = new byte[maxBytes + 1];
+            // The length a file states is where the buffer begins, not what it is trusted for: it grows while there is more, up to one byte too many.
+            long stated = stream.CanSeek ? stream.Length : 0;
+            byte[] buffer = new byte[(int)Math.Min(stated, maxBytes) + 1];
             int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            while (length == buffer.Length && length <= maxBytes)
+            {
+                byte[] longer = new byte[(int)Math.Min(2L * length, maxBytes + 1L)];
+                buffer.CopyTo(longer, 0);
+                Array.Clear(buffer);
+                buffer = longer;
+                length += stream.ReadAtLeast(buffer.AsSpan(length), buffer.Length - length, throwOnEndOfStream: false);
+            }
+
             contents = length <= maxBytes ? buffer[..length] : [];
             Array.Clear(buffer);
             return length <= maxBytes ? FileReading.Read : FileReading.TooLong;
