@@ -10,9 +10,6 @@ namespace Carrier.Core.Session;
 /// <remarks>In a <see cref="SentFrame"/> the id is the stream's, or a connection id's sequence number; the offset of an ACK is the largest packet number it told.</remarks>
 internal sealed class LossRepair(SessionParts parts)
 {
-    /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
-    private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay, EcnCounts? ecn)
     {
@@ -93,12 +90,7 @@ internal sealed class LossRepair(SessionParts parts)
                 break;
             case FrameType.Stream when parts.Streams.TryGet(frame.StreamId, out StreamState stream) && stream.ResetCode is null:
                 stream.Send!.Acknowledge(frame.Offset, frame.Length, frame.Fin);
-                if (stream.WantsWritable && stream.Send.WritableBytes >= WritableThresholdBytes)
-                {
-                    stream.WantsWritable = false;
-                    parts.Streams.Notify(stream, StreamNotice.Writable);
-                }
-
+                parts.TellIfWritable(stream);
                 parts.Streams.ForgetIfDone(stream);
                 break;
             case FrameType.ResetStream when parts.Streams.TryGet(frame.StreamId, out StreamState stream):

@@ -30,6 +30,7 @@ internal sealed class StreamDriver : NetworkWork
     private bool _isWriteBlocked;
     private bool _isOutputDone;
     private bool _isInputDone;
+    private StreamPriority _priority = StreamPriority.Default;
 
     // Told by the application's threads.
     private bool _wantsToHearOfRoom;
@@ -51,6 +52,22 @@ internal sealed class StreamDriver : NetworkWork
     public StreamId Id { get; }
 
     public CarrierStream Stream { get; }
+
+    /// <summary>As the application last said. Any thread.</summary>
+    public StreamPriority Priority
+    {
+        get => _priority;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)value.Urgency, (uint)StreamPriority.LeastUrgent, nameof(value));
+            _priority = value;
+            _session.Post(new NetworkCall<bool>(_ =>
+            {
+                _session.Machine.SetPriority(Id, value);
+                return true;
+            }));
+        }
+    }
 
     /// <summary>Nothing moves any more, in either direction.</summary>
     public bool IsDone => _isOutputDone && _isInputDone;

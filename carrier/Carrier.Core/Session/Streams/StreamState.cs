@@ -45,7 +45,13 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
 
     public StreamNotice Notices { get; set; }
 
+    /// <summary>Changed only while the stream is in no ring of <see cref="SendTurns"/>.</summary>
+    public StreamPriority Priority { get; set; } = StreamPriority.Default;
+
     public bool InSendQueue { get; set; }
+
+    /// <summary>The one after it in the ring of <see cref="SendTurns"/>.</summary>
+    public StreamState? NextInTurn { get; set; }
 
     /// <summary>Waits for the session's MAX_DATA.</summary>
     public bool IsHeld { get; set; }
@@ -56,6 +62,9 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
 
     /// <summary>The application was refused bytes and waits to hear that it may write again.</summary>
     public bool WantsWritable { get; set; }
+
+    /// <summary>The node had no slab for what the application wrote.</summary>
+    public bool IsStarved { get; set; }
 
     /// <summary>The application was told to read and has not yet read all.</summary>
     public bool ReadableTold { get; set; }
