@@ -64,7 +64,7 @@ internal sealed class PathTable
     {
         get
         {
-            Instant deadline = Active.IsValidated ? Active.Mtu.NextProbeAt : Instant.Never;
+            Instant deadline = Active.MtuProbeAt;
             foreach (PathState path in _paths)
             {
                 deadline = Instant.Min(deadline, path.NextChallengeAt);
@@ -209,7 +209,7 @@ internal sealed class PathTable
         }
 
         probing = Active;
-        return Active.IsValidated && Active.Mtu.NextProbeAt <= now;
+        return Active.MtuProbeAt <= now;
     }
 
     /// <summary>Ends rounds that got no answer: such paths go, unless in use.</summary>
