@@ -8,7 +8,8 @@ namespace Carrier.Core.Session.Recovery;
 /// </summary>
 internal sealed class SentFrameStore
 {
-    private const int InitialRecords = 256;
+    /// <summary>Room to begin with: an idle session must stay small.</summary>
+    private const int InitialRecords = 16;
 
     private struct Record
     {

@@ -44,7 +44,8 @@ internal sealed class SentPackets
     /// </summary>
     public const int MaxOutstanding = 1 << 18;
 
-    private const int InitialCapacity = 256;
+    /// <summary>Room to begin with: an idle session must stay small.</summary>
+    private const int InitialCapacity = 64;
 
     private SentPacket[] _ring = new SentPacket[InitialCapacity];
     private PacketNumberSet _outstanding = new(InitialCapacity);
