@@ -94,6 +94,7 @@ internal sealed class SentFrameStore
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Release(int head)
     {
         while (head != 0)
@@ -104,6 +105,7 @@ internal sealed class SentFrameStore
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Take()
     {
         Count++;
@@ -122,6 +124,7 @@ internal sealed class SentFrameStore
         return ++_used;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Recycle(int index)
     {
         Count--;

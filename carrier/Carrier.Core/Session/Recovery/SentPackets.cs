@@ -76,6 +76,7 @@ internal sealed class SentPackets
         Next++;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddUntracked()
     {
         MakeRoom();
@@ -90,6 +91,7 @@ internal sealed class SentPackets
         Next++;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNextOutstanding(ulong from, ulong end, out ulong packetNumber) =>
         _outstanding.TryNext(Math.Max(from, First), Math.Min(end, Next), out packetNumber);
 
@@ -103,6 +105,7 @@ internal sealed class SentPackets
     public bool IsResolved(ulong packetNumber) =>
         packetNumber < First || !(_outstanding.Contains(packetNumber) || _watched.Contains(packetNumber));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void RemoveOutstanding(ulong packetNumber)
     {
         _outstanding.Remove(packetNumber);
@@ -122,6 +125,7 @@ internal sealed class SentPackets
     }
 
     /// <summary>Stops watching packets sent before <paramref name="horizon"/>, and moves <see cref="First"/> up to what is unresolved.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Retire(Instant horizon)
     {
         while (TryNextWatched(First, Next, out ulong packetNumber) && this[packetNumber].SentAt < horizon)
@@ -145,6 +149,7 @@ internal sealed class SentPackets
         Frames.Release(this[packetNumber].Frames);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MakeRoom()
     {
         if (Next - First < (ulong)_ring.Length)
