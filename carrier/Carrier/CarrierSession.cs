@@ -91,7 +91,7 @@ public sealed class CarrierSession : IAsyncDisposable
             return false;
         }
 
-        _driver.Post(_driver);
+        _driver.RunOrPost(_driver);
         return true;
     }
 

@@ -17,7 +17,11 @@ internal sealed class FrameScheduler(SessionParts parts)
     private const int LongestStreamHead = 17;
 
     /// <summary>Something ack-eliciting still waits, and would fill another packet.</summary>
-    public bool HasMore => !parts.Outgoing.IsEmpty || parts.Streams.TryPeekSendable(out _) || HasControl;
+    public bool HasMore
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        get => !parts.Outgoing.IsEmpty || parts.Streams.TryPeekSendable(out _) || HasControl;
+    }
 
     private bool HasControl => parts.Pending != SessionPending.None || parts.Flow.MaxDataPending || parts.Ids.HasPending
         || parts.Streams.HasControls || parts.Streams.Counts(true).MaxStreamsPending || parts.Streams.Counts(false).MaxStreamsPending;

@@ -57,6 +57,7 @@ internal sealed class KeyPhases : IDisposable
     public bool IsExhausted => _sealedInPhase >= _send.ConfidentialityLimit || _failedOpenings >= _receive.IntegrityLimit;
 
     /// <summary>Starts an update when one is due and the last is complete: its packets acknowledged and the old key erased.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void UpdateIfDue(ulong nextPacketNumber)
     {
         if (_sealedInPhase >= _updateAfterPackets && _phaseAcknowledged && SendPhase == _receivePhase && _receivePrevious is null)

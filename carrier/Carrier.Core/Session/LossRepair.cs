@@ -69,16 +69,38 @@ internal sealed class LossRepair(SessionParts parts)
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         parts.Counts.PacketsLost += report.LostPackets;
         parts.Counts.SpuriousLosses += report.SpuriousLosses;
-        while (parts.Loss.TryTakeAcked(out SentFrame acked))
-        {
-            OnAcknowledged(acked);
-        }
+        TakeAcknowledged();
 
         while (parts.Loss.TryTakeLost(out SentFrame lost))
         {
             OnLost(lost);
         }
     }
+
+    // What follows on in a stream is joined first: a batch of packets moves its buffer on once.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void TakeAcknowledged()
+    {
+        bool any = parts.Loss.TryTakeAcked(out SentFrame joined);
+        while (any)
+        {
+            any = parts.Loss.TryTakeAcked(out SentFrame next);
+            if (any && Follows(next, joined))
+            {
+                joined = joined with { Length = joined.Length + next.Length, Fin = next.Fin };
+            }
+            else
+            {
+                OnAcknowledged(joined);
+                joined = next;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Follows(in SentFrame frame, in SentFrame previous) =>
+        frame.Kind == (byte)FrameType.Stream && previous.Kind == frame.Kind && previous.StreamId == frame.StreamId
+        && previous.Offset + previous.Length == frame.Offset && !previous.Fin;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OnAcknowledged(in SentFrame frame)

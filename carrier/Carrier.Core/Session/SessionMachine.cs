@@ -255,7 +255,7 @@ public sealed class SessionMachine : IDisposable
         }
 
         int read = stream.Receive.Read(destination);
-        _parts.StreamReceiver.OnRead(stream, read, now, _parts.Loss.Rtt.Smoothed);
+        _parts.StreamReceiver.OnRead(stream, read, now, _parts.Loss.Rtt.Min);
         finished = stream.ReceiveDone && stream.PeerResetCode is null;
         return read;
     }
@@ -274,7 +274,7 @@ public sealed class SessionMachine : IDisposable
     {
         if (_parts.Streams.TryGet(id.Value, out StreamState stream) && stream is { Receive: not null, StopCode: null })
         {
-            _parts.StreamReceiver.Stop(stream, code & Wire.Varint.MaxValue, now, _parts.Loss.Rtt.Smoothed);
+            _parts.StreamReceiver.Stop(stream, code & Wire.Varint.MaxValue, now, _parts.Loss.Rtt.Min);
         }
     }
 
@@ -367,6 +367,7 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CloseIfDelivered(Instant now)
     {
         if (_closeWhenDelivered is { } close && _parts.Close.IsLive && !_parts.Streams.HasUndelivered)

@@ -29,6 +29,10 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     private readonly Queue<SessionSignal> _signals = new();
     private ulong _nextId = 1;
 
+    // Whose the last packet was: most often whose the next is.
+    private ConnectionId _latestId;
+    private NodeSession? _latest;
+
     public IReadOnlyCollection<NodeSession> All => _all;
 
     public Instant NextDeadline => _deadlines.Earliest;
@@ -55,10 +59,17 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
             return false;
         }
 
-        if (!_byId.TryGetValue(header.Destination, out session))
+        session = _latest;
+        if (session is null || _latestId != header.Destination)
         {
-            drops.Count(DropReason.UnknownSession);
-            return false;
+            if (!_byId.TryGetValue(header.Destination, out session))
+            {
+                drops.Count(DropReason.UnknownSession);
+                return false;
+            }
+
+            _latestId = header.Destination;
+            _latest = session;
         }
 
         session.Machine.Handle(now, path, packet, ecn);
@@ -192,6 +203,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         session.IsRemoved = true;
         _ = _all.Remove(session);
         _deadlines.Remove(session);
+        _latest = null;
         foreach (ConnectionId id in session.LocalIds)
         {
             _ = _byId.Remove(id);
@@ -261,6 +273,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
                     Map(session, effect.Id);
                     break;
                 case SessionEffectKind.ConnectionIdRetired:
+                    _latest = null;
                     _ = _byId.Remove(effect.Id);
                     _ = session.LocalIds.Remove(effect.Id);
                     break;

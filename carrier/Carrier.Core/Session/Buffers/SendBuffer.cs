@@ -190,6 +190,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
 
     public void Dispose() => _window.FreeAll();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private SendRange Sent(long start, int length)
     {
         bool fin = Finished && start + length == WrittenOffset;

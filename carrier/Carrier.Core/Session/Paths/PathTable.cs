@@ -148,8 +148,14 @@ internal sealed class PathTable
     }
 
     /// <summary>The peer's newest packet that is no mere probe came over <paramref name="path"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnPeerUses(Instant now, PathState path)
     {
+        if (path == Active && path == _peerPath)
+        {
+            return; // nothing to choose anew: what may be better shows when it answers a challenge
+        }
+
         _peerPath = path;
         Choose(now);
     }

@@ -95,6 +95,7 @@ internal sealed class SentFrameStore
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Release(int head)
     {
         while (head != 0)
@@ -105,6 +106,7 @@ internal sealed class SentFrameStore
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Take()
     {
         Count++;
@@ -123,6 +125,7 @@ internal sealed class SentFrameStore
         return ++_used;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Recycle(int index)
     {
         Count--;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Buffers;
 
 namespace Carrier.Core.Session.Streams;
@@ -99,8 +100,12 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
     private bool IsEndKnown => Receive is null || EndTold || PeerResetCode is not null || StopCode is not null;
 
     /// <summary>There is something to send within the stream's own limit.</summary>
-    public bool CanSend => Send is not null && ResetCode is null
-        && (Send.HasLost || (Send.HasPending && (Send.SentOffset < SendLimit || Send.SentOffset == Send.WrittenOffset)));
+    public bool CanSend
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        get => Send is not null && ResetCode is null
+            && (Send.HasLost || (Send.HasPending && (Send.SentOffset < SendLimit || Send.SentOffset == Send.WrittenOffset)));
+    }
 
     /// <summary>Moves the peer's limit on after a read; true when MAX_STREAM_DATA should say so.</summary>
     public bool AdvanceWindow(Instant now, TimeSpan roundTrip)
