@@ -4,6 +4,7 @@ using Carrier.Core.Session;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Sessions;
+using Carrier.OnLink;
 using Carrier.Streams;
 using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     /// <summary>The live sessions. For the network thread alone.</summary>
     public IReadOnlyCollection<SessionDriver> Sessions => _sessions;
+
+    /// <summary>Where dials are looked for beside the network; null where there is none. Set before the thread starts.</summary>
+    public LinkDiscovery? LinkDiscovery { get; set; }
 
     /// <summary>Asks the machine something. Any thread.</summary>
     public Task<T> AskAsync<T>(Func<Instant, T> ask)
