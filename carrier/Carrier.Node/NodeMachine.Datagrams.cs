@@ -192,10 +192,13 @@ public sealed partial class NodeMachine
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
-        if (_addresses.TakeMappingChanged())
+        if (_addresses.TakeNatChanged(out bool dependence))
         {
             _directory.RecordChanged(now);
-            _puncher?.BeginAgain(now);
+            if (dependence)
+            {
+                _puncher?.BeginAgain(now);
+            }
         }
 
         // A serving node is there for others at once; another one is part of the network when others can find it.

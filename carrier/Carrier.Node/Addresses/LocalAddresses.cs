@@ -14,7 +14,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private Endpoint _mapped;
     private int _listBytes;
     private bool _changed;
-    private bool _dependedOnPeer;
+    private NatDescription _toldNat;
 
     public LocalReach Reach { get; private set; }
 
@@ -85,11 +85,13 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         return changed;
     }
 
-    /// <summary>Whether the NAT was found to map by peer, or no longer to, since last asked.</summary>
-    public bool TakeMappingChanged()
+    /// <summary>Whether the NAT was found to be of another kind since last asked; ports come and go without that. <paramref name="dependence"/>: to map by peer, or no longer to.</summary>
+    public bool TakeNatChanged(out bool dependence)
     {
-        bool changed = Nat.DependsOnPeer != _dependedOnPeer;
-        _dependedOnPeer = Nat.DependsOnPeer;
+        NatDescription kind = Nat with { LastPort = 0, LowestPort = 0, HighestPort = 0 };
+        bool changed = kind != _toldNat;
+        dependence = kind.DependsOnPeer != _toldNat.DependsOnPeer;
+        _toldNat = kind;
         return changed;
     }
 

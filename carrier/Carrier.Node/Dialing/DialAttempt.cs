@@ -47,7 +47,8 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Homes asked that have not said yet.</summary>
     public int HomesPending { get; set; }
 
-    public Instant BegunAt { get; init; }
+    /// <summary>Until then direct copies to a device behind a NAT open ours and go no farther.</summary>
+    public Instant EarlyUntil { get; set; }
 
     public Instant NextHomeAt { get; set; } = Instant.Never;
 
@@ -57,8 +58,11 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     public Instant WakeAt => Instant.Min(Schedule.NextProbe, Instant.Min(Homes.Count > 0 ? NextHomeAt : Instant.Never, NextRelayAt));
 
+    /// <summary>No home leads to the device: it names none, or none of them answered.</summary>
+    public bool HasNoHome => Homes.Count == 0 && HomesPending == 0 && Relays.Count == 0;
+
     /// <summary>Nothing is left to try: no direct probe, no home, no channel.</summary>
-    public bool IsExhausted => WakeAt == Instant.Never && HomesPending == 0 && Relays.Count == 0;
+    public bool IsExhausted => WakeAt == Instant.Never && HasNoHome;
 
     /// <summary>False once its dial ended; late answers to it are then nobody's.</summary>
     public bool IsAlive { get; private set; } = true;
