@@ -73,7 +73,8 @@ public sealed partial class NodeMachine
         {
             _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
         }
-        else if (datagram[0] > LastStunByte || _puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true)
+        else if (datagram[0] > LastStunByte
+            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
         {
             Drops.Count(DropReason.UnknownKind);
         }
@@ -150,9 +151,9 @@ public sealed partial class NodeMachine
         {
             Observe(now, remote, observed);
         }
-        else
+        else if (_natTest?.TryTakeHairpin(message) != true)
         {
-            _services?.HandleStun(now, remote, message, _outbox);
+            _services?.HandleStun(now, remote, message);
         }
     }
 
@@ -181,6 +182,7 @@ public sealed partial class NodeMachine
             else
             {
                 _directory.RecordChanged(now);
+                _natTest?.HomesChanged(now);
             }
         }
 

@@ -66,7 +66,11 @@ public sealed partial class NodeMachine
     /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
-        _addresses.SetHosts(hosts);
+        if (_addresses.SetHosts(hosts))
+        {
+            _natTest?.Restart(now);
+        }
+
         _homes?.CheckNow(now);
         Settle(now);
     }

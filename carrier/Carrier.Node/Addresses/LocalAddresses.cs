@@ -15,6 +15,8 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private int _listBytes;
     private bool _changed;
     private NatDescription _toldNat;
+    private NatFiltering _filtering;
+    private bool _hairpins;
 
     public LocalReach Reach { get; private set; }
 
@@ -42,19 +44,29 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 
     public Endpoint Reflexive(AddressFamily family) => _reflexive.Best(family);
 
-    /// <summary>Tells the addresses of the interfaces with the socket's port.</summary>
-    public void SetHosts(ReadOnlySpan<Endpoint> hosts)
+    /// <summary>Tells the addresses of the interfaces with the socket's port; true when that means another network, and another NAT.</summary>
+    public bool SetHosts(ReadOnlySpan<Endpoint> hosts)
     {
-        if (_hosts.Length > 0 && !hosts.SequenceEqual(_hosts))
+        bool moved = _hosts.Length > 0 && !hosts.SequenceEqual(_hosts);
+        if (moved)
         {
-            _reflexive.Reset(); // another network, another NAT
+            _reflexive.Reset();
+            (_filtering, _hairpins) = (NatFiltering.Unknown, false);
         }
 
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
-        Nat = _reflexive.Describe();
+        Nat = Describe();
         Rebuild();
+        return moved;
+    }
+
+    /// <summary>Tells what a test found of whom the NAT lets in, until the next network.</summary>
+    public void SetFiltering(NatFiltering filtering, bool hairpins)
+    {
+        (_filtering, _hairpins) = (filtering, hairpins);
+        Nat = Describe();
     }
 
     /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>
@@ -97,7 +109,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 
     private void Follow()
     {
-        Nat = _reflexive.Describe();
+        Nat = Describe();
         bool any = false;
         while (_reflexive.TryEffect(out _))
         {
@@ -108,6 +120,12 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         {
             Rebuild();
         }
+    }
+
+    private NatDescription Describe()
+    {
+        NatDescription mapped = _reflexive.Describe();
+        return mapped with { Filtering = _filtering, Traits = mapped.Traits | (_hairpins ? NatTraits.Hairpins : NatTraits.None) };
     }
 
     private void Rebuild()

@@ -13,7 +13,7 @@ namespace Carrier.Node.Punching;
 /// they may have. What is sent are packets of the session: one that arrives makes both ends take up the way it came. Heavy attempts take
 /// turns, none is dropped for another; meanwhile the relay carries the session.
 /// </remarks>
-internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? homes, SessionTable sessions, Outbox outbox, RandomSource random, DropCounters drops)
+internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? homes, SessionTable sessions, SocketLeases leases, Outbox outbox, RandomSource random, DropCounters drops)
 {
     /// <summary>Sessions whose ends are being brought together; more stay on their relays.</summary>
     public const int MaxPunches = 4096;
@@ -21,7 +21,7 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
     private readonly Dictionary<NodeSession, Punch> _punches = [];
     private readonly DeadlineHeap<Punch> _wakes = new();
     private readonly Queue<Punch> _waiting = new();
-    private readonly SocketLeases _leases = new();
+    private readonly SocketLeases _leases = leases;
     private readonly PortLocator _locator = new(homes, outbox, random);
     private readonly EndpointBuckets _perSourceUnit = new(AttemptsPerSourceUnit, random);
     private Punch? _turn;

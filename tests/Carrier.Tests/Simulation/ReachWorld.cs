@@ -1,4 +1,5 @@
 using Carrier.Core;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 using Carrier.Simulation;
 
@@ -74,6 +75,15 @@ internal static class ReachWorld
         ulong dial = from.Dial(to.Identity!.TrustId, Protocol);
         Assert.True(world.Network.RunUntil(() => from.Dialed.ContainsKey(dial), SessionLimit), $"seed {world.Network.Seed}: no session");
         return from.Dialed[dial];
+    }
+
+    /// <summary>Looks a device up in the network.</summary>
+    public static PeerDevice Resolve(this SimulatedWorld world, SimulatedNode from, SimulatedNode device)
+    {
+        ulong search = from.Machine.Resolve(world.Network.Now, device.Identity!.TrustId);
+        from.Host.Pump();
+        Assert.True(world.Network.RunUntil(() => from.Resolved.ContainsKey(search), SessionLimit), $"seed {world.Network.Seed}: no answer");
+        return Assert.Single(from.Resolved[search]);
     }
 
     /// <summary>How long from now until a session is direct, or <see cref="TimeSpan.MaxValue"/> when it is not by the limit.</summary>
