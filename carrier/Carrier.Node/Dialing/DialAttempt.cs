@@ -50,6 +50,9 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Until then direct copies to a device behind a NAT open ours and go no farther.</summary>
     public Instant EarlyUntil { get; set; }
 
+    /// <summary>Whether a copy went to where this device, or another dialled before, answered.</summary>
+    public bool HasKnocked { get; set; }
+
     public Instant NextHomeAt { get; set; } = Instant.Never;
 
     public Instant NextRelayAt { get; set; } = Instant.Never;
