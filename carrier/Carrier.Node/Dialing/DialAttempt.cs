@@ -47,6 +47,8 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Homes asked that have not said yet.</summary>
     public int HomesPending { get; set; }
 
+    public Instant BegunAt { get; init; }
+
     /// <summary>Until then direct copies to a device behind a NAT open ours and go no farther.</summary>
     public Instant EarlyUntil { get; set; }
 
