@@ -124,7 +124,7 @@ public sealed class SimulatedNode : IDisposable
                     Failed[effect.Operation] = effect.Failure;
                     break;
                 case NodeEffectKind.Resolved:
-                    Resolved[effect.Operation] = effect.Devices;
+                    Resolved[effect.Operation] = effect.Devices!;
                     break;
                 case NodeEffectKind.Incoming:
                     Incoming.Add(effect.Session!);
