@@ -41,12 +41,8 @@ public sealed class DnsNameTests
     public void TryRead_refuses(string hex, string what)
     {
         byte[] message = Convert.FromHexString(hex);
-        for (int start = 0; start < message.Length; start++)
-        {
-            int offset = start;
-            bool isWholeFromHere = DnsName.TryRead(message, ref offset, stackalloc byte[DnsName.MaxBytes], out _);
-            Assert.False(isWholeFromHere && start == 0, what);
-        }
+        int offset = 0;
+        Assert.False(DnsName.TryRead(message, ref offset, stackalloc byte[DnsName.MaxBytes], out _), what);
     }
 
     [Fact]

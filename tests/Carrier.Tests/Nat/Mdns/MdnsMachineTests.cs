@@ -1,7 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Nat.Mdns;
-using Carrier.Simulation;
 
 namespace Carrier.Tests.Nat.Mdns;
 
@@ -262,6 +261,19 @@ public sealed class MdnsMachineTests
         Assert.Equal(0, a.NeighbourCount);
         _link.Deliver(a, "192.168.1.2:5353", buffer[..transmit.Bytes]);
         Assert.Equal(1, a.NeighbourCount);
+    }
+
+    [Fact]
+    public void Golden_announcement_is_recognised_by_who_knows_its_trust_id()
+    {
+        MdnsMachine a = _link.Add(7);
+        TrustId owner = new(NatVectors.Get("mdns-trust-id"));
+        a.Look(_link.Now, owner);
+        _link.Deliver(a, "192.168.1.1:5353", NatVectors.Get("mdns-announcement"));
+        LinkPeer peer = Assert.Single(_link.Found).Peer;
+        Assert.True(Delegation.TryParse(peer.Delegation.Span, out Delegation? delegation));
+        Assert.Equal(owner, delegation.TrustId);
+        Assert.Equal("192.168.1.1", peer.Candidates[0].Endpoint.ToIPEndPoint().Address.ToString());
     }
 
     [Fact]

@@ -1,7 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Nat.Mdns;
-using Carrier.Simulation;
 
 namespace Carrier.Tests.Nat.Mdns;
 
