@@ -3,6 +3,7 @@ using Carrier.Core.Identity;
 using Carrier.Core.Session.Recovery;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node;
@@ -28,7 +29,7 @@ public sealed partial class NodeMachine
         }
 
         // A dial that knocks where it was answered before is most likely over before the network would have said anything.
-        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, _dialer.WaitForNetwork, peer, operation))
+        bool searches = (_dialer.KnocksWhereAnswered(now, operation) && _directory.TrySearchLater(now, _dialer.WaitForNetwork, peer, operation))
             || _directory.TrySearch(now, peer, operation, forDial: true);
         if (!searches)
         {
@@ -55,6 +56,23 @@ public sealed partial class NodeMachine
         return operation;
     }
 
+    /// <summary>Tells that the shell looks for devices on the links it is on: dials wait a moment for <see cref="Meet"/>. A node that knows of no seed has nobody
+    /// else to wait for and is ready.</summary>
+    public void LookOnLinks(Instant now)
+    {
+        _dialer?.LooksOnLinks = true;
+        _looksOnLinks = true;
+        Settle(now);
+    }
+
+    /// <summary>Takes in a device that said on a link of ours that it is <paramref name="device"/>'s: dials under way knock there. Nothing of it is believed yet.</summary>
+    public void Meet(Instant now, PeerDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        _dialer?.Meet(now, Clock, device);
+        Settle(now);
+    }
+
     /// <summary>Accepts sessions that name this protocol from now on.</summary>
     public void Listen(string protocol) => _protocols.Add(protocol);
 
@@ -66,7 +84,11 @@ public sealed partial class NodeMachine
     /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
-        _addresses.SetHosts(hosts);
+        if (_addresses.SetHosts(hosts))
+        {
+            _natTest?.Restart(now);
+        }
+
         _homes?.CheckNow(now);
         Settle(now);
     }
