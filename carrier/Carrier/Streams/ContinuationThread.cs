@@ -121,16 +121,17 @@ internal sealed class ContinuationThread(TimeSpan spinBeforeBlocking)
             }
         }
 
-        if (Volatile.Read(ref _running) is null)
+        while (Volatile.Read(ref _running) is null)
         {
+            // Marked anew each time: a late signal for what was found without one takes the mark away.
             _ = Interlocked.Exchange(ref _isAsleep, 1);
-            while (Volatile.Read(ref _running) is null)
+            if (Volatile.Read(ref _running) is null)
             {
                 signal.Wait();
             }
-
-            Volatile.Write(ref _isAsleep, 0);
         }
+
+        Volatile.Write(ref _isAsleep, 0);
 
         _spin.Learn(MonotonicClock.Now - start);
     }
