@@ -22,6 +22,15 @@ internal sealed partial class Puncher
             return;
         }
 
+        int mappings = punch.Plan.IsHeavy ? punch.Plan.Sockets : 0;
+        if (!_mappings.CanSpend(now, MappingRate, mappings))
+        {
+            punch.Stage = PunchStage.Due;
+            Wake(punch, now + MappingWait);
+            PassTurn(now, punch);
+            return;
+        }
+
         Endpoint toward = punch.Plan.Role == PunchRole.Probe ? punch.Called!.Value.Address : punch.Session.RemoteIPv4;
         if (!_perSourceUnit.TrySpend(now, toward.SourceUnit))
         {
@@ -31,6 +40,7 @@ internal sealed partial class Puncher
         }
 
         _turn = isHeavy ? punch : _turn;
+        _mappings.Spend(now, MappingRate, mappings);
         if (punch.Plan.Role == PunchRole.Probe)
         {
             punch.Stage = PunchStage.Probing;
