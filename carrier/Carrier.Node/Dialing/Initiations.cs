@@ -66,7 +66,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         foreach (Candidate candidate in device.Record.Candidates)
         {
             NetworkPath path = new(candidate.Endpoint);
-            if (!attempt.Direct.Contains(path) && IsWorthTrying(candidate, device))
+            if (!attempt.Direct.Contains(path) && addresses.IsWorthTrying(candidate))
             {
                 attempt.Direct.Add(path);
                 isNew = true;
@@ -76,7 +76,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         foreach (HomeContact home in device.Record.Homes)
         {
             bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
-            if (!isKnown)
+            if (!isKnown && addresses.IsWorthTrying(home.Candidate))
             {
                 attempt.Homes.Enqueue(home);
 
@@ -213,12 +213,5 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         NatDescription nat = attempt.Device.Record.Nat;
         bool isBehindNat = path.Remote.IsIPv4 && path.Remote.Scope == AddressScope.Global && nat.Mapping is not (NatMapping.None or NatMapping.Unknown) && !nat.IsOpen;
         return isBehindNat && attempt.Device.Record.Homes.Count > 0 && addresses.Mapping != NatMapping.None && now < attempt.BegunAt + EarlyTime;
-    }
-
-    // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.
-    private bool IsWorthTrying(Candidate candidate, PeerDevice device)
-    {
-        AddressScope learntFrom = device.Record.Homes.Count > 0 ? device.Record.Homes.Min(home => home.Endpoint.Scope) : AddressScope.Global;
-        return candidate.IsWorthTrying(addresses.Reach, learntFrom);
     }
 }

@@ -25,11 +25,15 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
     private readonly SocketLeases _leases = new();
     private readonly PortLocator _locator = new(homes, outbox, random);
     private readonly EndpointBuckets _perSourceUnit = new(AttemptsPerSourceUnit, random);
+    private readonly EndpointBuckets _probesPerSourceUnit = new(ProbesPerSourceUnit, random);
     private Punch? _turn;
     private Instant _sweepAt = Instant.Never;
 
     /// <summary>Attempts toward one network, ours and those it has peers call us to: nobody's call makes us a nuisance for a third.</summary>
     public static TokenRate AttemptsPerSourceUnit => new(0.2, 32);
+
+    /// <summary>Probes of ports in one network: twice what a peer behind the hardest NAT needs, then a trickle. The address is the caller's word.</summary>
+    public static TokenRate ProbesPerSourceUnit => new(10, 4 * PunchPlan.MaxProbes);
 
     /// <summary>How long the session's own challenges have before a heavy attempt: those of open and public peers need no more.</summary>
     public static TimeSpan HeadStart => TimeSpan.FromMilliseconds(150);
@@ -305,12 +309,23 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
 
     private void SendProbes(Instant now, Punch punch)
     {
-        while (punch.Probes.TryTake(now, out ushort port))
+        Endpoint address = punch.Called!.Value.Address;
+        bool isOverBudget = false;
+        while (!isOverBudget && punch.Probes.TryTake(now, out ushort port))
         {
-            SendProbe(now, punch.Session, new NetworkPath(punch.Called!.Value.Address.WithPort(port)), isOpening: false);
+            isOverBudget = !_probesPerSourceUnit.TrySpend(now, address.SourceUnit);
+            if (!isOverBudget)
+            {
+                SendProbe(now, punch.Session, new NetworkPath(address.WithPort(port)), isOpening: false);
+            }
         }
 
-        if (punch.Probes.IsOver)
+        if (isOverBudget)
+        {
+            drops.Count(DropReason.OverBudget);
+        }
+
+        if (isOverBudget || punch.Probes.IsOver)
         {
             punch.Stage = PunchStage.Resting;
             PassTurn(now, punch);
