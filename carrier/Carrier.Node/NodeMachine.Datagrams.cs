@@ -15,7 +15,7 @@ public sealed partial class NodeMachine
     /// <summary>STUN messages begin with two zero bits (RFC 8489 §5).</summary>
     private const byte LastStunByte = 0x03;
 
-    /// <summary>Resets examined a second: each is compared with every session, and true ones are rare.</summary>
+    /// <summary>Resets examined a second: true ones are rare.</summary>
     private static readonly TokenRate ResetRate = new(50, 50);
 
     /// <summary>Resets sent a second, so that garbage does not make us talk.</summary>
@@ -126,22 +126,14 @@ public sealed partial class NodeMachine
 
     private void HandleReset(Instant now, ReadOnlySpan<byte> packet)
     {
-        if (!SessionPacket.TryParseReset(packet, out ConnectionId id, out _) || !_resets.TrySpend(now, ResetRate))
+        if (!_resets.TrySpend(now, ResetRate))
         {
             Drops.Count(DropReason.RateLimited);
-            return;
         }
-
-        foreach (NodeSession session in _sessions.All)
+        else if (!_sessions.TryReset(now, packet))
         {
-            if (session.Machine.PeerId == id && session.Machine.TryReset(packet))
-            {
-                _sessions.Touch(now, session);
-                return;
-            }
+            Drops.Count(DropReason.UnknownSession);
         }
-
-        Drops.Count(DropReason.UnknownSession);
     }
 
     private void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> message)

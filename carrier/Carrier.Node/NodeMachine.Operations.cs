@@ -28,7 +28,7 @@ public sealed partial class NodeMachine
         }
 
         // A dial that knocks where it was answered before is most likely over before the network would have said anything.
-        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, peer, operation))
+        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, _dialer.WaitForNetwork, peer, operation))
             || _directory.TrySearch(now, peer, operation, forDial: true);
         if (!searches)
         {

@@ -49,6 +49,9 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     public Instant BegunAt { get; init; }
 
+    /// <summary>Whether a copy went to where this device, or another dialled before, answered.</summary>
+    public bool HasKnocked { get; set; }
+
     public Instant NextHomeAt { get; set; } = Instant.Never;
 
     public Instant NextRelayAt { get; set; } = Instant.Never;

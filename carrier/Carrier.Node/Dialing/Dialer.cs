@@ -33,6 +33,9 @@ internal sealed class Dialer(
     /// <summary>How long the last copy sent may take to be answered when nothing else is left to try.</summary>
     public static TimeSpan LastAnswerWait => TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a dial that knocks where it was answered before goes without the network.</summary>
+    public TimeSpan WaitForNetwork => _initiations.Patience + DialAttempt.HomeGap;
+
     public Instant NextDeadline => Instant.Min(_deadlines.Earliest, _initiations.NextDeadline);
 
     public int Count => _dials.Count;
@@ -231,7 +234,7 @@ internal sealed class Dialer(
         }
 
         session.Device = attempt.Device;
-        _initiations.Answered(path);
+        _initiations.Answered(now, attempt, path);
         known.Learn(attempt.Device);
         _effects.Enqueue(new NodeEffect(NodeEffectKind.Dialed) { Operation = dial.Id, Session = session });
         sessions.Touch(now, session);

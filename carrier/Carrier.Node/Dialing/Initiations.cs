@@ -30,11 +30,18 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     private readonly RecentSet<NetworkPath> _channels = new(MaxChannels);
     private readonly RecentSet<Endpoint> _answering = new(MaxAnswering);
     private readonly Queue<ConnectRequest> _connects = new();
+    private TimeSpan _answerTime;
 
     /// <summary>How long an initiation over a home has to arrive before direct copies go all the way regardless.</summary>
     public static TimeSpan EarlyTime => TimeSpan.FromMilliseconds(400);
 
     public Instant NextDeadline => _wakes.Earliest;
+
+    /// <summary>How long a copy that went where one was answered before is left alone: several times what answers took lately. Where a node is busy with many
+    /// dials, more copies, homes and lookups would make each take longer still.</summary>
+    public TimeSpan Patience => TimeSpan.FromTicks(Math.Clamp(4 * _answerTime.Ticks, PunchSchedule.FirstGap.Ticks, MaxPatience.Ticks));
+
+    private static TimeSpan MaxPatience => TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
@@ -81,7 +88,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
                 attempt.Homes.Enqueue(home);
 
                 // A device that answered us straight not long ago very likely does again; its homes have something better to do.
-                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, KnocksWhereAnswered(attempt) ? now + DialAttempt.HomeGap : now);
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, KnocksWhereAnswered(attempt) ? now + Patience + DialAttempt.HomeGap : now);
             }
         }
 
@@ -108,6 +115,11 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Sends the copies that are due.</summary>
     public void Work(Instant now, DialAttempt attempt)
     {
+        if (!attempt.HasKnocked && KnocksWhereAnswered(attempt))
+        {
+            Knock(now, attempt);
+        }
+
         if (attempt.Schedule.TryTake(now))
         {
             foreach (NetworkPath path in attempt.Direct)
@@ -191,8 +203,10 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     }
 
     /// <summary>The session of this attempt came over a path: its address wants what we send, and is not somebody whom a candidate list has us flood.</summary>
-    public void Answered(in NetworkPath path)
+    public void Answered(Instant now, DialAttempt attempt, in NetworkPath path)
     {
+        TimeSpan took = now - attempt.BegunAt;
+        _answerTime = _answerTime == TimeSpan.Zero ? took : ((7 * _answerTime) + took) / 8; // as RFC 6298 smooths
         if (!path.IsRelayed)
         {
             _answering.Add(path.Remote);
@@ -204,6 +218,20 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         _ = _byHandshake.Remove(attempt.Initiator.HandshakeId);
         _wakes.Remove(attempt);
         attempt.Dispose();
+    }
+
+    // One copy to where an answer very likely comes from; everywhere else only when it does not.
+    private void Knock(Instant now, DialAttempt attempt)
+    {
+        attempt.HasKnocked = true;
+        attempt.Schedule = new PunchSchedule(now + Patience);
+        foreach (NetworkPath path in attempt.Direct)
+        {
+            if (_answering.Contains(path.Remote))
+            {
+                Send(attempt, path);
+            }
+        }
     }
 
     // Before the device can have heard of us over its home, what we send there would only leave a trace in its NAT, which then takes the port of

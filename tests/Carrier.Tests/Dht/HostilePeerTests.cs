@@ -1,5 +1,4 @@
 using Carrier.Core;
-using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
 using Carrier.Dht;
 using Carrier.Dht.Records;
