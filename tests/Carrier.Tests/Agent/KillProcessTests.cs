@@ -10,10 +10,10 @@ namespace Carrier.Tests.Agent;
 /// <summary><c>kill -9</c> of each program in turn, amid what a user does with it.</summary>
 public sealed class KillProcessTests : IAsyncDisposable
 {
-    private const long FileBytes = 400_000_000;
+    private const long FileBytes = 200_000_000;
 
     /// <summary>A part of the file that is on its way: long enough to have been acknowledged in part.</summary>
-    private const long KillAtBytes = 20_000_000;
+    private const long KillAtBytes = 10_000_000;
 
     private readonly AgentProcesses _processes = new();
     private Process? _sender;
@@ -62,8 +62,8 @@ public sealed class KillProcessTests : IAsyncDisposable
         long arrived = new FileInfo(part).Length;
         await _processes.UpAsync("b", "--allow", "all");
 
-        // The same command goes on by itself.
-        string output = await send.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+        // The same command goes on by itself, once the silence is noticed.
+        string output = await send.StandardOutput.ReadToEndAsync().WaitAsync(3 * Patience);
         await send.WaitForExitAsync().WaitAsync(Patience);
         AssertSent(send.ExitCode, output, arrived);
     }
