@@ -73,7 +73,8 @@ public sealed partial class NodeMachine
         {
             _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
         }
-        else if (datagram[0] > LastStunByte || _puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true)
+        else if (datagram[0] > LastStunByte
+            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
         {
             Drops.Count(DropReason.UnknownKind);
         }
@@ -142,9 +143,9 @@ public sealed partial class NodeMachine
         {
             Observe(now, remote, observed);
         }
-        else
+        else if (_natTest?.TryTakeHairpin(message) != true)
         {
-            _services?.HandleStun(now, remote, message, _outbox);
+            _services?.HandleStun(now, remote, message);
         }
     }
 
@@ -173,6 +174,7 @@ public sealed partial class NodeMachine
             else
             {
                 _directory.RecordChanged(now);
+                _natTest?.HomesChanged(now);
             }
         }
 
@@ -184,10 +186,13 @@ public sealed partial class NodeMachine
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
-        if (_addresses.TakeMappingChanged())
+        if (_addresses.TakeNatChanged(out bool dependence))
         {
             _directory.RecordChanged(now);
-            _puncher?.BeginAgain(now);
+            if (dependence)
+            {
+                _puncher?.BeginAgain(now);
+            }
         }
 
         // A serving node is there for others at once; another one is part of the network when others can find it.

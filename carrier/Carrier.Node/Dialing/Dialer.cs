@@ -81,7 +81,8 @@ internal sealed class Dialer(
     public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);
 
     /// <summary>Whether the dial is knocking straight at an address that answered one not long ago.</summary>
-    public bool KnocksWhereAnswered(ulong id) => _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(_initiations.KnocksWhereAnswered);
+    public bool KnocksWhereAnswered(Instant now, ulong id) =>
+        _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(attempt => _initiations.KnocksWhereAnswered(now, attempt));
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _initiations.IsChannel(path);
