@@ -17,7 +17,7 @@ internal static class CarrierCommand
         """
         Reach any device by its TrustID.
 
-        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no agent runs for this home, 4 peer not found or not reached,
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no agent runs for this home, 4 peer, name or record not found or not reached,
         5 peer refused, 6 interrupted (run it again to go on), 130 stopped by Ctrl-C.
         """)
     {
@@ -44,8 +44,11 @@ internal static class CarrierCommand
         AllowCommand.BuildAllow(),
         AllowCommand.BuildDeny(),
         WalletCommand.Build(),
+        RegistryCommand.Build(),
+        NameCommand.Build(),
         DemoCommand.Build(),
         DevnetCommand.Build(),
+        CheckpointsCommand.Build(),
     };
 
     /// <summary>Runs one command line and returns its exit code.</summary>

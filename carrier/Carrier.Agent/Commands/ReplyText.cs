@@ -36,7 +36,9 @@ internal static class ReplyText
         HistoryReply entry => Invariant(
             $"{entry.TransactionId}  {entry.Kind} {entry.Amount}  {entry.State}{(entry.Height is { } height ? Invariant($" at {height}, {entry.Confirmations} deep") : "")}  {SafeText.Of(entry.To)} {SafeText.Of(entry.Note)}"),
         ProofReply proof => Invariant(
-            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
+            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}{(proof.Checked is null ? "" : Invariant($", {proof.Checked}"))}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
+        RegistrationReply registration => Of(registration),
+        NameReply name => Of(name),
         EndReply end => SafeText.Of(end.Message ?? string.Empty),
         _ => string.Empty,
     };
@@ -66,6 +68,23 @@ internal static class ReplyText
 
         return text.ToString();
     }
+
+    private static string Of(RegistrationReply registration)
+    {
+        string scanned = registration.ScannedTo is { } height ? Invariant($"; looked through to block {height}") : "";
+        return !registration.Registered
+            ? Invariant($"{registration.TrustId} is not registered{scanned}")
+            : Invariant($"{registration.TrustId} is registered at {registration.Height} ({registration.Checked ?? "ProofOfWorkOnly"}), root {registration.DelegationRoot}")
+                + (registration.SerialFloor > 0 ? Invariant($", delegations below serial {registration.SerialFloor} revoked") : "") + scanned;
+    }
+
+    private static string Of(NameReply name) => name.State switch
+    {
+        "Owned" => Invariant($"{name.Name} is {name.Owner}, since block {name.RegisteredAt}, until block {name.Expiry} ({name.Checked ?? "ProofOfWorkOnly"})"),
+        "Committed" => Invariant($"{name.Name} is committed to; reveal it from block {name.RevealFrom} on: carrier name reveal {name.Name}"),
+        "Secret" => Invariant($"{name.Name}: the commitment is not on the chain yet; if it does not come, run carrier name commit {name.Name} again"),
+        _ => Invariant($"{name.Name} is free; looked through to block {name.ScannedTo}"),
+    };
 
     private static string Of(IdentityReply identity)
     {
