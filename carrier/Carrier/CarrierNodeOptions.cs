@@ -32,6 +32,9 @@ public sealed record CarrierNodeOptions
     /// <summary>Whether to ask the router for a forwarded port (PCP, NAT-PMP, UPnP). Never done by a node that serves or is bound to loopback alone.</summary>
     public bool PortMapping { get; init; } = true;
 
+    /// <summary>Whether to find devices on the same link by multicast DNS and be found there, without any seed. Never done by a node that serves or is bound to loopback alone.</summary>
+    public bool MulticastDns { get; init; } = true;
+
     /// <summary>The TCP port at seeds where a network without UDP is left through TLS. Zero never does.</summary>
     public ushort TunnelPort { get; init; } = 443;
 
@@ -47,7 +50,8 @@ public sealed record CarrierNodeOptions
     /// <summary>The congestion controller of this side's sessions, unless a dial chooses another (<see cref="ConnectOptions"/>).</summary>
     public CongestionControl CongestionControl { get; init; }
 
-    /// <summary>How long the network thread looks for work before it sleeps while traffic is brisk. It saves some 40 µs a round trip and costs a core meanwhile.</summary>
+    /// <summary>How long the network thread, and the one the application wakes on, look for work before they sleep while traffic is brisk, yielding the core to
+    /// each other. It saves wake-ups and costs a core meanwhile. Zero, the default, never does.</summary>
     public TimeSpan SpinBeforeBlocking { get; init; }
 
     /// <summary>For tests and measurements: the way datagrams enter the kernel, instead of the fastest that works.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Data.Common;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.Service;
@@ -52,6 +53,10 @@ internal sealed class CommandContext
             {
                 end = new EndReply(ExitCode.Cancelled, "Stopped.");
             }
+            catch (DbException e)
+            {
+                end = new EndReply(ExitCode.Failure, $"A file of this home could not be used ({e.Message}). Make room on the disk, or see who else has it open, and run the command again: nothing was sent that was not noted.");
+            }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 end = new EndReply(ExitCode.Failure, e.Message);
@@ -69,7 +74,7 @@ internal sealed class CommandContext
             return;
         }
 
-        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, multicastDns: true, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             await runtime.Network.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
@@ -99,8 +104,9 @@ internal sealed class CommandContext
     /// <summary>Opens the keys and starts a node of this home.</summary>
     /// <param name="listen">What to bind; null for any address.</param>
     /// <param name="portMapping">Whether to ask the router for a port: not worth it for a node that lives as long as a command.</param>
+    /// <param name="multicastDns">Whether to look on the same link too.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, CancellationToken cancellationToken)
+    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, bool multicastDns, CancellationToken cancellationToken)
     {
         // A logging framework is a quarter of the start: only for who asked.
         ILoggerFactory loggers = _verbose ? ConsoleLog.Create() : NullLoggerFactory.Instance;
@@ -111,7 +117,7 @@ internal sealed class CommandContext
             cancel =>
             {
                 KeystoreContents keys = OpenKeys();
-                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, Home.NodeState, loggers), cancel);
+                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, multicastDns, Home.NodeState, loggers), cancel);
             },
             loggers.CreateLogger("Carrier.Agent"),
             cancellationToken);
@@ -140,6 +146,15 @@ internal sealed class CommandContext
     {
         IdentityStore store = Identity;
         return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+    }
+
+    /// <summary>Opens the owner's and this device's keys with one question; both contents are the caller's to dispose.</summary>
+    public (KeystoreContents Owner, KeystoreContents Device) OpenOwnerAndDevice()
+    {
+        IdentityStore store = Identity;
+        string? passphrase = store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null;
+        KeystoreContents owner = store.OpenOwner(passphrase);
+        return (owner, store.Open(passphrase));
     }
 
     private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");

@@ -15,11 +15,13 @@ internal static class UpCommand
 
     private static readonly Option<bool> NoPortMapping = new("--no-port-mapping") { Description = "Do not ask the router for a forwarded port." };
 
+    private static readonly Option<bool> NoMulticastDns = new("--no-mdns") { Description = "Do not look for devices on the same link, nor be found there." };
+
     public static Command Build()
     {
         var command = new Command("up", "Run the agent in the foreground; prints READY and the TrustID once it can be reached.")
         {
-            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping,
+            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping, NoMulticastDns,
         };
         command.SetAction(CommandContext.Action(RunAsync));
         return command;
@@ -28,7 +30,8 @@ internal static class UpCommand
     private static async Task RunAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken)
     {
         ReceiveRequest attendance = ReceiveOptions.Read(context, parsed, once: false, asks: false);
-        AgentRuntime runtime = await context.StartAgentAsync(parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await context.StartAgentAsync(
+            parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), !parsed.GetValue(NoMulticastDns), cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             ControlServer server = ControlServer.Start(context.Home, runtime.Service, NullLogger.Instance);

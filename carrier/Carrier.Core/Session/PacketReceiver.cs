@@ -63,7 +63,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         PathState? from = parts.Paths.Find(path);
         Confirm();
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
-        parts.Timers.OnHeard(now);
+        parts.Timers.OnHeard(now, onActivePath: from == parts.Paths.Active);
         parts.Counts.PacketsReceived++;
         parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
