@@ -173,12 +173,23 @@ internal sealed partial class Puncher
 
     private void SendProbes(Instant now, Punch punch)
     {
-        while (punch.Probes.TryTake(now, out ushort port))
+        Endpoint address = punch.Called!.Value.Address;
+        bool isOverBudget = false;
+        while (!isOverBudget && punch.Probes.TryTake(now, out ushort port))
         {
-            SendProbe(now, punch.Session, new NetworkPath(punch.Called!.Value.Address.WithPort(port)), isOpening: false);
+            isOverBudget = !_probesPerSourceUnit.TrySpend(now, address.SourceUnit);
+            if (!isOverBudget)
+            {
+                SendProbe(now, punch.Session, new NetworkPath(address.WithPort(port)), isOpening: false);
+            }
         }
 
-        if (punch.Probes.IsOver)
+        if (isOverBudget)
+        {
+            drops.Count(DropReason.OverBudget);
+        }
+
+        if (isOverBudget || punch.Probes.IsOver)
         {
             punch.Stage = PunchStage.Resting;
             PassTurn(now, punch);
