@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Data.Common;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.Service;
@@ -51,6 +52,10 @@ internal sealed class CommandContext
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 end = new EndReply(ExitCode.Cancelled, "Stopped.");
+            }
+            catch (DbException e)
+            {
+                end = new EndReply(ExitCode.Failure, $"A file of this home could not be used ({e.Message}). Make room on the disk, or see who else has it open, and run the command again: nothing was sent that was not noted.");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -141,6 +146,15 @@ internal sealed class CommandContext
     {
         IdentityStore store = Identity;
         return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+    }
+
+    /// <summary>Opens the owner's and this device's keys with one question; both contents are the caller's to dispose.</summary>
+    public (KeystoreContents Owner, KeystoreContents Device) OpenOwnerAndDevice()
+    {
+        IdentityStore store = Identity;
+        string? passphrase = store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null;
+        KeystoreContents owner = store.OpenOwner(passphrase);
+        return (owner, store.Open(passphrase));
     }
 
     private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");

@@ -28,6 +28,8 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(PaymentReply), "payment")]
 [JsonDerivedType(typeof(HistoryReply), "history")]
 [JsonDerivedType(typeof(ProofReply), "proof")]
+[JsonDerivedType(typeof(RegistrationReply), "registration")]
+[JsonDerivedType(typeof(NameReply), "name")]
 internal abstract record ControlReply;
 
 /// <summary>Something the user should know; the work goes on.</summary>

@@ -194,6 +194,21 @@ public class WalletTests
     }
 
     [Fact]
+    public async Task Coin_in_a_transaction_that_cannot_be_read_is_an_alarm()
+    {
+        using var rig = new Rig();
+        await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
+        node.Lie = (method, parameters, result) => method == "getrawtransaction" && !parameters["verbose"]!.GetValue<bool>() && result is not null
+            ? "0977" + result.GetValue<string>()[4..] // a type of another time
+            : result;
+        ChainWallet wallet = rig.Open(node);
+        _ = await wallet.SyncAsync(CancellationToken.None);
+        Balance balance = await wallet.BalanceAsync(CancellationToken.None);
+        Assert.Equal(Sela.Zero, balance.Confirmed);
+        Assert.NotEmpty(balance.Alarms);
+    }
+
+    [Fact]
     public void Choose_takes_the_smallest_coin_that_is_enough_and_makes_no_dust()
     {
         Coin[] coins = [Make(1, 5_000_000), Make(2, 2_000_000), Make(3, 900_000), Make(4, 50)];
