@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Carrier.Chain.Access;
 using Carrier.Chain.Primitives;
 using Carrier.Core;
 using Carrier.Devnet.Blocks;
@@ -12,7 +13,10 @@ public sealed class RpcService
     /// <summary>Calls in one batch; the node sets no bound, a development network needs one all the same.</summary>
     public const int MaxBatch = 1_000;
 
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32 };
+    private const int MaxDepth = 32;
+
+    /// <summary>A name given twice would throw where it is looked up.</summary>
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
 
     private readonly RpcMethods _methods;
 
@@ -28,6 +32,7 @@ public sealed class RpcService
         JsonNode? request;
         try
         {
+            using JsonDocument looked = ForeignJson.Parse(body.ToArray(), MaxDepth); // all text is text: nodes throw when they are asked
             request = JsonNode.Parse(body, documentOptions: Strict);
         }
         catch (JsonException e)
