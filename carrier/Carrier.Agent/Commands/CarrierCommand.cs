@@ -42,6 +42,7 @@ internal static class CarrierCommand
         AllowCommand.BuildAllow(),
         AllowCommand.BuildDeny(),
         WalletCommand.Build(),
+        ChannelCommand.Build(),
         DemoCommand.Build(),
         DevnetCommand.Build(),
     };

@@ -53,7 +53,7 @@ internal static class WalletCommand
         var command = new Command("sync", "Follow the chain, judge its headers, and hand in again what waits.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
         }));
         return command;
@@ -64,7 +64,7 @@ internal static class WalletCommand
         var command = new Command("balance", "Show what this wallet has: confirmed, pending, locked, disputed.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Balance balance = await session.Wallet.BalanceAsync(cancel).ConfigureAwait(false);
             context.Presenter.Say(new BalanceReply(
@@ -84,7 +84,7 @@ internal static class WalletCommand
             Sela value = ReadAmount(parsed.GetValue(amount)!);
             Sela fee = ReadAmount(parsed.GetValue(Fee)!);
             using KeystoreContents owner = context.OpenOwner();
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Sending sending = await session.Wallet.SendAsync(owner.Owner!, recipient, value, fee, parsed.GetValue(Note)!, cancel).ConfigureAwait(false);
             Say(context, sending, value, recipient.ToString());
@@ -97,7 +97,7 @@ internal static class WalletCommand
         var command = new Command("history", "List what was sent and received, as proved.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             _ = await session.Wallet.BalanceAsync(cancel).ConfigureAwait(false);
             foreach (HistoryEntry entry in session.Wallet.History())
@@ -119,7 +119,7 @@ internal static class WalletCommand
             string path = parsed.GetValue(file) ?? throw new AgentException(ExitCode.Usage, "Give the file whose hash is to be anchored.");
             byte[] hash = await HashAsync(path, cancel).ConfigureAwait(false);
             using KeystoreContents owner = context.OpenOwner();
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Sending sending = await session.Wallet
                 .RecordAsync(owner.Owner!, AnchorRecord.Of(hash), ReadAmount(parsed.GetValue(Fee)!), parsed.GetValue(Note)!, cancel).ConfigureAwait(false);
@@ -136,7 +136,7 @@ internal static class WalletCommand
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
             Hash256 transaction = Hash256.TryParse(parsed.GetValue(id)!, out Hash256 hash) ? hash : throw new AgentException(ExitCode.Usage, "A transaction id has 64 hex digits.");
-            using WalletSession session = WalletSession.Open(context, parsed);
+            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Inclusion inclusion = await session.Access.FindAsync(transaction, cancel).ConfigureAwait(false);
             ProvedTransaction proved = inclusion.Proved ?? throw new AgentException(
@@ -166,7 +166,7 @@ internal static class WalletCommand
             string standing = "ProofOfWorkOnly";
             if (!parsed.GetValue(offline))
             {
-                using WalletSession session = WalletSession.Open(context, parsed);
+                using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
                 await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
                 standing = session.Network.Name == network && session.Access.IsOnChain(proved!.Header.Height, proved.Header.Hash) ? "OnChain"
                     : throw new AgentException(ExitCode.Refused, $"The block of that proof is not on the chain of {session.Network.Name} with the most work.");

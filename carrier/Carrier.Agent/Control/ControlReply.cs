@@ -28,6 +28,10 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(PaymentReply), "payment")]
 [JsonDerivedType(typeof(HistoryReply), "history")]
 [JsonDerivedType(typeof(ProofReply), "proof")]
+[JsonDerivedType(typeof(ChannelReply), "channel")]
+[JsonDerivedType(typeof(PaidReply), "paid")]
+[JsonDerivedType(typeof(ExportReply), "export")]
+[JsonDerivedType(typeof(AcceptanceReply), "acceptance")]
 internal abstract record ControlReply;
 
 /// <summary>Something the user should know; the work goes on.</summary>

@@ -1,8 +1,5 @@
 using System.CommandLine;
 using Carrier.Agent.State;
-using Carrier.Chain.Access;
-using Carrier.Chain.Networks;
-using Carrier.Chain.Primitives;
 
 namespace Carrier.Agent.Wallet;
 
@@ -20,7 +17,7 @@ internal static class WalletOptions
     {
         Description = "main, test, reg or devnet.",
         HelpName = "NAME",
-        DefaultValueFactory = _ => "main",
+        DefaultValueFactory = _ => ChainChoice.DefaultNetwork,
         Recursive = true,
     };
 
@@ -31,34 +28,10 @@ internal static class WalletOptions
         Recursive = true,
     };
 
-    public static ChainNetwork ReadNetwork(ParseResult parsed)
-    {
-        string name = parsed.GetValue(Network)!;
-        if (parsed.GetValue(Foundation) is { } address)
-        {
-            return ProgramHash.TryParse(address, out ProgramHash foundation)
-                ? ChainNetwork.Private(name is "reg" ? "private" : name, foundation)
-                : throw new AgentException(ExitCode.Usage, "--foundation wants an address.");
-        }
+    /// <summary>Whether the line names a chain or a node at all.</summary>
+    public static bool AreGiven(ParseResult parsed) =>
+        parsed.GetResult(Network) is { Implicit: false } || parsed.GetResult(Foundation) is { Implicit: false } || parsed.GetResult(Node) is { Implicit: false };
 
-        return ChainNetwork.TryGet(name, out ChainNetwork? network)
-            ? network!
-            : throw new AgentException(ExitCode.Usage, "--network is main, test or reg; a devnet needs --foundation with the address its genesis block pays.");
-    }
-
-    public static IReadOnlyList<RpcNode> ReadNodes(ParseResult parsed, ChainNetwork network)
-    {
-        string[] given = parsed.GetValue(Node) is { Length: > 0 } nodes
-            ? nodes
-            : Environment.GetEnvironmentVariable("CARRIER_ELA_NODES") is { Length: > 0 } set ? set.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            : network.PublicRpc is { } known ? [known.ToString()] : [];
-        if (given.Length is 0 or > ChainAccess.MaxNodes)
-        {
-            throw new AgentException(ExitCode.Usage, $"Give 1 to {ChainAccess.MaxNodes} nodes with --node.");
-        }
-
-        return [.. given.Select(text => NodeEndpoint.TryParse(text, out NodeEndpoint? endpoint)
-            ? new RpcNode(endpoint!)
-            : throw new AgentException(ExitCode.Usage, "--node wants http://user:password@host:port."))];
-    }
+    public static ChainChoice Read(ParseResult parsed) =>
+        new(parsed.GetValue(Network) ?? ChainChoice.DefaultNetwork, parsed.GetValue(Foundation), parsed.GetValue(Node) ?? []);
 }
