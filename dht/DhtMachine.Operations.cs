@@ -39,6 +39,7 @@ public sealed partial class DhtMachine
         }
 
         _nextTick = Instant.Min(_nextTick, operation.Lookup.Deadline);
+        TickSoon(now);
         Advance(now, operation);
         return new DhtOperation(operation.Id);
     }
@@ -123,6 +124,7 @@ public sealed partial class DhtMachine
     {
         while (_rpc.TryDhtEffect(out RpcEffect effect))
         {
+            TickSoon(now); // whatever it is may have changed what is due next
             if (effect.Kind == RpcEffectKind.Asked)
             {
                 Answer(now, effect.Question, effect.Body.Span);

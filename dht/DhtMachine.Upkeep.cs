@@ -61,7 +61,6 @@ public sealed partial class DhtMachine
 
     private void Tick(Instant now)
     {
-        _nextTick = now + TickInterval;
         Operation[] running = [.. _operations.Values];
         foreach (Operation operation in running)
         {
@@ -91,7 +90,38 @@ public sealed partial class DhtMachine
             _nextExpiry = now + ExpireInterval;
             Store.Expire(_clock.At(now));
         }
+
+        _nextTick = Instant.Max(now + TickInterval, NextTask());
     }
+
+    /// <summary>When something is next due by the clock, as things stand; what comes in by the network brings the next tick forward.</summary>
+    private Instant NextTask()
+    {
+        if (_operations.Count > 0 || _restored.Count > 0 || (Table.Count > 0 && !_hasJoined))
+        {
+            return Instant.Zero;
+        }
+
+        Instant next = Store.Count > 0 ? _nextExpiry : Instant.Never;
+        if (Table.Count > 0)
+        {
+            next = Instant.Min(next, Instant.Max(_nextPing, Table.SilentAt(SilenceBeforePing)));
+            next = Instant.Min(next, Table.StaleAt(_options.RefreshInterval));
+        }
+        else if (_seeds.Count > 0)
+        {
+            next = Instant.Min(next, _nextSeeding);
+        }
+
+        foreach (Publication publication in _publications.Values)
+        {
+            next = Table.Count > 0 || IsServing ? Instant.Min(next, publication.NextAt) : next;
+        }
+
+        return next;
+    }
+
+    private void TickSoon(Instant now) => _nextTick = Instant.Min(_nextTick, now + TickInterval);
 
     private void AskSeeds(Instant now)
     {

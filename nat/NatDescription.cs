@@ -11,7 +11,7 @@ namespace Carrier.Nat;
 /// |        highest port (16)    |
 /// </code>
 /// Ten bytes, ports in network order. A mapping, filtering or allocation yet unknown reads as unknown; a range whose ends are in the wrong order is malformed. The
-/// last port and the range concern IPv4; they are zero where the mapping is endpoint-independent or not known.
+/// last port and the range concern IPv4; they are zero where the mapping is endpoint-independent or not known, except in a <see cref="PunchCall"/>.
 /// </remarks>
 /// <param name="Mapping">How the external endpoint is chosen.</param>
 /// <param name="Filtering">Who is let in.</param>
@@ -37,6 +37,9 @@ public readonly record struct NatDescription(
 
     /// <summary>Whether anybody's packet reaches the device where others saw it.</summary>
     public bool IsOpen => Filtering == NatFiltering.EndpointIndependent && !DependsOnPeer;
+
+    /// <summary>Whether a peer we have sent to reaches the device where others saw it, from whatever port.</summary>
+    public bool LetsInAddress => Filtering is NatFiltering.EndpointIndependent or NatFiltering.AddressDependent && !DependsOnPeer;
 
     public int RangePorts => HighestPort == 0 ? 0 : HighestPort - LowestPort + 1;
 

@@ -12,7 +12,8 @@ namespace Carrier.Nat;
 /// </remarks>
 /// <param name="Round">Counts the caller's attempts in this session; an answer names the round it answers.</param>
 /// <param name="Address">The caller's external address, its port without meaning.</param>
-/// <param name="Nat">The caller's NAT as it knows it now; its last port above all.</param>
+/// <param name="Nat">The caller's NAT as it knows it now; its last port above all. Where the mapping does not depend on the peer, that is the port of the one
+/// socket the caller is to be met at.</param>
 public readonly record struct PunchCall(byte Round, Endpoint Address, NatDescription Nat)
 {
     public const int Bytes = 1 + 4 + NatDescription.Bytes;

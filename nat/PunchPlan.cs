@@ -3,7 +3,8 @@ namespace Carrier.Nat;
 /// <summary>Our part in meeting a peer: what our NAT and the peer's allow.</summary>
 public enum PunchRole
 {
-    /// <summary>Both endpoints are known: the session's own challenges to them are all there is to do (Ford, Srisuresh, Kegel 2005 §3.2).</summary>
+    /// <summary>Both endpoints are known, or one of them and the other's address suffices: the session's own challenges to them are all there is to do (Ford, Srisuresh,
+    /// Kegel 2005 §3.2), unless an attempt has sockets: then the initiator tries those where the challenges stay unanswered.</summary>
     Simultaneous,
 
     /// <summary>Our port toward the peer is not known beforehand: we open mappings toward it, and call it to try the ports they may have.</summary>
@@ -36,6 +37,11 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
     /// <summary>Sockets toward a peer that reckons our next port: more than one, since other hosts take ports too.</summary>
     private const int SequentialSockets = 4;
 
+    /// <summary>A cone is met by its one endpoint. Where a stray packet spoilt that in a NAT, a socket that nobody has sent to yet has another.</summary>
+    private const int FreshSockets = 1;
+
+    private const int FreshAttempts = 2;
+
     private const int SequentialProbes = 256;
     private const int SequentialAttempts = 4;
 
@@ -55,9 +61,9 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
 
     public static PunchPlan For(in NatDescription local, in NatDescription remote) => (local.DependsOnPeer, remote.DependsOnPeer) switch
     {
-        (false, false) => new(PunchRole.Simultaneous),
-        (true, false) when !remote.IsOpen => Calling(local),
-        (false, true) when !local.IsOpen => new(PunchRole.Probe, Probes: Calling(remote).Probes),
+        (false, false) => new(PunchRole.Simultaneous, FreshSockets, 0, FreshAttempts),
+        (true, false) when !remote.LetsInAddress => Calling(local),
+        (false, true) when !local.LetsInAddress => new(PunchRole.Probe, Probes: Calling(remote).Probes),
         (true, false) or (false, true) => new(PunchRole.Simultaneous),
         _ when local.IsSequential && remote.IsSequential => new(PunchRole.Mirror, MirrorSockets, 0, MirrorAttempts, IsHeavy: true),
         _ => new(PunchRole.Relay),

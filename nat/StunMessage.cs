@@ -122,6 +122,14 @@ public readonly ref struct StunMessage
         return writer.Overflowed ? 0 : writer.Written;
     }
 
+    /// <summary>Writes a Binding success with XOR-MAPPED-ADDRESS: 32 bytes for IPv4, 44 for IPv6; returns its length.</summary>
+    public static int WriteBindingSuccess(Span<byte> destination, ReadOnlySpan<byte> transactionId, Endpoint mapped)
+    {
+        StunWriter writer = new(destination, StunClass.Success, BindingMethod, transactionId);
+        writer.WriteXorMappedAddress(mapped);
+        return writer.Overflowed ? 0 : writer.Written;
+    }
+
     [InlineArray(MaxUnknown)]
     internal struct UnknownTypes
     {

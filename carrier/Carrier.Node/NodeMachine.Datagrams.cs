@@ -15,7 +15,7 @@ public sealed partial class NodeMachine
     /// <summary>STUN messages begin with two zero bits (RFC 8489 §5).</summary>
     private const byte LastStunByte = 0x03;
 
-    /// <summary>Resets examined a second: each is compared with every session, and true ones are rare.</summary>
+    /// <summary>Resets examined a second: true ones are rare.</summary>
     private static readonly TokenRate ResetRate = new(50, 50);
 
     /// <summary>Resets sent a second, so that garbage does not make us talk.</summary>
@@ -73,7 +73,8 @@ public sealed partial class NodeMachine
         {
             _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
         }
-        else if (datagram[0] > LastStunByte || _puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true)
+        else if (datagram[0] > LastStunByte
+            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
         {
             Drops.Count(DropReason.UnknownKind);
         }
@@ -126,22 +127,14 @@ public sealed partial class NodeMachine
 
     private void HandleReset(Instant now, ReadOnlySpan<byte> packet)
     {
-        if (!SessionPacket.TryParseReset(packet, out ConnectionId id, out _) || !_resets.TrySpend(now, ResetRate))
+        if (!_resets.TrySpend(now, ResetRate))
         {
             Drops.Count(DropReason.RateLimited);
-            return;
         }
-
-        foreach (NodeSession session in _sessions.All)
+        else if (!_sessions.TryReset(now, packet))
         {
-            if (session.Machine.PeerId == id && session.Machine.TryReset(packet))
-            {
-                _sessions.Touch(now, session);
-                return;
-            }
+            Drops.Count(DropReason.UnknownSession);
         }
-
-        Drops.Count(DropReason.UnknownSession);
     }
 
     private void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> message)
@@ -150,9 +143,9 @@ public sealed partial class NodeMachine
         {
             Observe(now, remote, observed);
         }
-        else
+        else if (_natTest?.TryTakeHairpin(message) != true)
         {
-            _services?.HandleStun(now, remote, message, _outbox);
+            _services?.HandleStun(now, remote, message);
         }
     }
 
@@ -181,6 +174,7 @@ public sealed partial class NodeMachine
             else
             {
                 _directory.RecordChanged(now);
+                _natTest?.HomesChanged(now);
             }
         }
 
@@ -192,10 +186,13 @@ public sealed partial class NodeMachine
             _effects.Enqueue(new NodeEffect(NodeEffectKind.AddressesChanged));
         }
 
-        if (_addresses.TakeMappingChanged())
+        if (_addresses.TakeNatChanged(out bool dependence))
         {
             _directory.RecordChanged(now);
-            _puncher?.BeginAgain(now);
+            if (dependence)
+            {
+                _puncher?.BeginAgain(now);
+            }
         }
 
         // A serving node is there for others at once; another one is part of the network when others can find it.

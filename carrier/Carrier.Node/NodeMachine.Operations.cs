@@ -28,7 +28,7 @@ public sealed partial class NodeMachine
         }
 
         // A dial that knocks where it was answered before is most likely over before the network would have said anything.
-        bool searches = (_dialer.KnocksWhereAnswered(operation) && _directory.TrySearchLater(now, peer, operation))
+        bool searches = (_dialer.KnocksWhereAnswered(now, operation) && _directory.TrySearchLater(now, _dialer.WaitForNetwork, peer, operation))
             || _directory.TrySearch(now, peer, operation, forDial: true);
         if (!searches)
         {
@@ -66,7 +66,11 @@ public sealed partial class NodeMachine
     /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
-        _addresses.SetHosts(hosts);
+        if (_addresses.SetHosts(hosts))
+        {
+            _natTest?.Restart(now);
+        }
+
         _homes?.CheckNow(now);
         Settle(now);
     }

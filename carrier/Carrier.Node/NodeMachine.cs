@@ -45,6 +45,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly Dialer? _dialer;
     private readonly Acceptor? _acceptor;
     private readonly Puncher? _puncher;
+    private readonly NatTest? _natTest;
     private readonly PeerDirectory _directory;
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
@@ -70,7 +71,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _dht = new DhtMachine(_rpc, options.Dht, clock, now);
         byte[] resetKey = ResetKeyOf(transportKey, local);
         _sessions = new SessionTable(resetKey, Drops);
-        _services = options.Serve ? new PublicServices(options, transportKey.Public, _floors, random, Drops) : null;
+        _services = options.Serve ? new PublicServices(options, transportKey.Public, _floors, _outbox, random, Drops) : null;
         if (local is not null)
         {
             _opener = new SessionOpener(options, local, _addresses, _sessions, resetKey, random, Drops);
@@ -84,9 +85,11 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
                 local.Delegation.Encoded.Span, (message, signature) => local.Device.Sign(HomeSignature.Context, message, signature), clock, random, Drops);
         }
 
-        _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, _outbox, random, Drops);
+        SocketLeases sockets = new();
+        _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, sockets, _outbox, random, Drops);
+        _natTest = _homes is null ? null : new NatTest(_homes, _addresses, sockets, _outbox, random);
         _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
-        _calls = new NodeCalls(_rpc, _homes, _dialer);
+        _calls = new NodeCalls(_rpc, _homes, _dialer, _natTest);
         Begin(now, transportKey.Public);
     }
 
@@ -102,6 +105,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         {
             Instant next = Instant.Min(_dht.NextDeadline, Instant.Min(_sessions.NextDeadline, _addresses.NextDeadline));
             next = Instant.Min(next, Instant.Min(_directory.NextDeadline, _puncher?.NextDeadline ?? Instant.Never));
+            next = Instant.Min(next, _natTest?.NextDeadline ?? Instant.Never);
             next = Instant.Min(next, Instant.Min(_homes?.NextDeadline ?? Instant.Never, _services?.NextDeadline ?? Instant.Never));
             return Instant.Min(next, Instant.Min(_dialer?.NextDeadline ?? Instant.Never, _acceptor?.NextDeadline ?? Instant.Never));
         }
@@ -140,6 +144,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _acceptor?.HandleTimeout(now);
         _sessions.HandleTimeout(now);
         _puncher?.HandleTimeout(now);
+        _natTest?.HandleTimeout(now);
         _directory.HandleTimeout(now);
         Settle(now);
     }

@@ -26,6 +26,9 @@ public sealed partial class CarrierNode
     /// <summary>What the wall clock may drift from the machine's before it is told anew.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
 
+    /// <summary>Bytes of a stream that wait in the machine, where the window is not larger: as many again wait in the pipe before it.</summary>
+    private const int MaxUnsentBytes = 512 << 10;
+
     /// <summary>Everything received and not used, by reason.</summary>
     internal DropCounters Drops => _thread.Machine.Drops;
 
@@ -42,6 +45,10 @@ public sealed partial class CarrierNode
 
     /// <summary>Dials and lookups the application waits for.</summary>
     internal Task<int> PendingOperationsAsync() => _thread.AskAsync(_ => _thread.Operations.Count);
+
+    /// <summary>Live streams of all sessions, and slabs of memory out with them.</summary>
+    internal Task<(int Streams, int Slabs)> HeldAsync() => _thread.AskAsync(now =>
+        (_thread.Sessions.Sum(session => session.Machine.Statistics.LiveStreams), _thread.Machine.Report(now).OutstandingSlabs));
 
     private string OwnerName => TrustId.IsNone ? "no owner" : TrustId.ToString();
 
@@ -86,7 +93,7 @@ public sealed partial class CarrierNode
                 ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
             },
 
-            Session = defaults.Session with { CongestionControl = options.CongestionControl },
+            Session = defaults.Session with { CongestionControl = options.CongestionControl, MaxUnsentBytes = MaxUnsentBytes },
 
             // Streams of the SDK go both ways.
             Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },

@@ -91,7 +91,7 @@ public sealed class CarrierSession : IAsyncDisposable
             return false;
         }
 
-        _driver.Post(_driver);
+        _driver.RunOrPost(_driver);
         return true;
     }
 
@@ -142,9 +142,14 @@ public sealed class CarrierSession : IAsyncDisposable
                 _driver.CloseWhenDelivered(now, code, reason);
                 return true;
             }));
-            if (await Task.WhenAny(Closed, Task.Delay(Linger)).ConfigureAwait(false) == Closed)
+            try
             {
+                await Closed.WaitAsync(Linger).ConfigureAwait(false);
                 return;
+            }
+            catch (TimeoutException)
+            {
+                // The peer does not take it: the end comes without it.
             }
         }
 

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Carrier.Core.Session.Streams;
 using Carrier.Driving;
 using Carrier.Streams;
 
@@ -31,6 +32,13 @@ public sealed class CarrierStream : IDuplexPipe, IAsyncDisposable
 
     /// <summary>What goes to the peer. Completing it ends the stream after what was written; completing it with an exception resets it.</summary>
     public PipeWriter Output { get; }
+
+    /// <summary>How what is sent on this stream stands against the session's other streams. May be changed at any time; the peer chooses for what it sends.</summary>
+    public StreamPriority Priority
+    {
+        get => _driver.Priority;
+        set => _driver.Priority = value;
+    }
 
     /// <summary>Both directions as a stream; disposing it disposes this.</summary>
     public Stream AsStream() => new DuplexStream(this);

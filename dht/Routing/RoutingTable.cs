@@ -175,6 +175,30 @@ public sealed class RoutingTable(DhtKey centre)
         return true;
     }
 
+    /// <summary>When <see cref="TryTakeStale"/> will next find a bucket.</summary>
+    public Instant StaleAt(TimeSpan interval)
+    {
+        Instant oldest = Instant.Never;
+        for (int i = 0; i <= DeepestBucket(); i++)
+        {
+            oldest = Instant.Min(oldest, BucketAt(i).LookedUpAt ?? Instant.Zero);
+        }
+
+        return oldest + interval;
+    }
+
+    /// <summary>When <see cref="TryFindSilent"/> will next find an entry.</summary>
+    public Instant SilentAt(TimeSpan silence)
+    {
+        Instant oldest = Instant.Never;
+        foreach (TableEntry entry in _byKey.Values)
+        {
+            oldest = Instant.Min(oldest, entry.AnsweredAt);
+        }
+
+        return oldest + silence;
+    }
+
     /// <summary>The entry silent longest, if longer than <paramref name="silence"/>: the one to ping.</summary>
     public bool TryFindSilent(Instant now, TimeSpan silence, out Contact contact)
     {

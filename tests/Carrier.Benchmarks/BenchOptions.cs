@@ -10,6 +10,12 @@ internal sealed record BenchOptions
     public const string Usage = """
         carrier-bench session [--transport T] [--cipher C] [--no-gso] [--rounds N] [--bytes B] [--pings N] [--handshakes N]
             T against SslStream and a bare UDP ping, interleaved, each side on its own core; one line of JSON.
+        carrier-bench handshakes [--parallel N] [--flood] [--rounds N] [--handshakes N] [--cipher C] [--no-gso]
+            Dials one device again and again, N dials at a time (1), each side on its own core; with --flood also while 50,000 spoofed first messages a second
+            come to it. One line of JSON, exit code 1 when a bar is missed.
+        carrier-bench many [share|idle|streams] [--cipher C] [--no-gso]
+            100 sessions of 4 streams against one stream; 10,000 idle sessions; 1,000 streams opened and closed 100 times. All three unless one is named,
+            each one line of JSON; exit code 1 when a bar is missed.
         carrier-bench raw [--rounds N] [--bytes B] [--pings N] [--handshakes N]
             The yardsticks alone: SslStream over TCP, a bare UDP ping, the kernel's segmented UDP.
         carrier-bench peer server [--transport T] [--cipher C] [--no-gso] [--ends-with-input]
@@ -49,6 +55,12 @@ internal sealed record BenchOptions
     public bool NoGso { get; private init; }
 
     public bool Details { get; private init; }
+
+    /// <summary>Whether to measure under a flood as well.</summary>
+    public bool Flood { get; private init; }
+
+    /// <summary>Dials under way at once.</summary>
+    public int Parallel { get; private init; } = 1;
 
     /// <summary>Whether a server stops when its standard input closes, as it does when the process that started it is gone.</summary>
     public bool EndsWithInput { get; private init; }
@@ -104,6 +116,10 @@ internal sealed record BenchOptions
             {
                 options = options with { Details = true };
             }
+            else if (word is "--flood")
+            {
+                options = options with { Flood = true };
+            }
             else if (word is "--ends-with-input")
             {
                 options = options with { EndsWithInput = true };
@@ -115,7 +131,7 @@ internal sealed record BenchOptions
             }
         }
 
-        int commandWords = words is ["peer" or "yardstick" or "link", _, ..] ? 2 : Math.Min(words.Count, 1);
+        int commandWords = words is ["peer" or "yardstick" or "link" or "handshakes", _, ..] or ["many", _, _, ..] or ["many", "server"] ? 2 : Math.Min(words.Count, 1);
         options = options with { Command = string.Join(' ', words.Take(commandWords)), Arguments = [.. words.Skip(commandWords)] };
         return options.Command != "peer client" || options.TryTakeClientNumbers(out options, out error);
     }
@@ -135,6 +151,7 @@ internal sealed record BenchOptions
             "--seconds" when isNumber => this with { Seconds = (int)number },
             "--sessions" when isNumber && number > 0 => this with { Sessions = (int)number },
             "--congestion" when Enum.TryParse(value, ignoreCase: true, out CongestionControl congestion) => this with { Congestion = congestion },
+            "--parallel" when isNumber && number > 0 => this with { Parallel = (int)number },
             "--pings" when isNumber => this with { Pings = (int)number },
             "--handshakes" when isNumber => this with { Handshakes = (int)number },
             "--schedules" when isNumber && number > 0 => this with { Schedules = (int)number },

@@ -2,7 +2,9 @@ using Carrier.Benchmarks;
 using Carrier.Benchmarks.Chain;
 using Carrier.Benchmarks.Channels;
 using Carrier.Benchmarks.Flood;
+using Carrier.Benchmarks.Handshakes;
 using Carrier.Benchmarks.Links;
+using Carrier.Benchmarks.Many;
 using Carrier.Benchmarks.Peers;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Soak;
@@ -19,6 +21,28 @@ switch (options.Command)
 {
     case "session":
         await SessionCommand.RunAsync(options);
+        return 0;
+    case "handshakes":
+        return await HandshakesCommand.RunAsync(options);
+    case "handshakes client" when options.Arguments.Count == 1:
+        await HandshakesClient.RunAsync(options);
+        return 0;
+    case "handshakes flood" when options.Arguments.Count == 2:
+        InitiationFlood.Run(options);
+        return 0;
+    case "many":
+        return await ManyCommand.RunAsync(options);
+    case "many server":
+        await ManyServer.RunAsync(options);
+        return 0;
+    case "many share" when options.Arguments.Count == 1:
+        await BusySessions.RunAsync(options);
+        return 0;
+    case "many idle" when options.Arguments.Count == 1:
+        await IdleCrowd.RunAsync(options);
+        return 0;
+    case "many streams" when options.Arguments.Count == 1:
+        await StreamChurn.RunAsync(options);
         return 0;
     case "raw":
         await RawCommand.RunAsync(options);

@@ -5,6 +5,7 @@ using Carrier.Core.Session;
 using Carrier.Node;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Simulation;
@@ -52,6 +53,9 @@ public sealed class SimulatedNode : IDisposable
     public Dictionary<ulong, NodeSession> Dialed { get; } = [];
 
     public Dictionary<ulong, DialFailure> Failed { get; } = [];
+
+    /// <summary>What searches found, by their number.</summary>
+    public Dictionary<ulong, IReadOnlyList<PeerDevice>> Resolved { get; } = [];
 
     public List<NodeSession> Incoming { get; } = [];
 
@@ -118,6 +122,9 @@ public sealed class SimulatedNode : IDisposable
                     break;
                 case NodeEffectKind.DialFailed:
                     Failed[effect.Operation] = effect.Failure;
+                    break;
+                case NodeEffectKind.Resolved:
+                    Resolved[effect.Operation] = effect.Devices!;
                     break;
                 case NodeEffectKind.Incoming:
                     Incoming.Add(effect.Session!);

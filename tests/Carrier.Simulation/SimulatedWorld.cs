@@ -49,6 +49,10 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     public SimulatedNode AddDeviceBehind(VirtualNat nat, OwnerKey? owner = null) =>
         AddDevice(Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4))), _link), owner);
 
+    /// <summary>Adds another device to the network behind a NAT that has one already.</summary>
+    public SimulatedNode AddNeighbour(VirtualNat nat, byte number) =>
+        AddDevice(Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80100u + number, 41_000), _link), owner: null);
+
     /// <summary>A port-restricted NAT that an unsolicited packet makes send to its sender from another port.</summary>
     public VirtualNat NewShiftingNat() => new(
         NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { ShiftsPorts = true };
@@ -57,9 +61,19 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     public VirtualNat NewSymmetricNat(NatPorts ports) => new(
         NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Ports = ports };
 
+    /// <summary>A carrier's NAT that does not keep ports: one random port for all destinations.</summary>
+    public VirtualNat NewRandomPortNat(NatBehaviour filtering, bool hairpins = false) => new(
+        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, filtering, Network.Random.Fork()) { PreservesPort = false, Hairpins = hairpins };
+
+    /// <summary>A port-restricted home router on a carrier's network.</summary>
+    /// <param name="carrier">The carrier's NAT.</param>
+    /// <param name="number">Tells the homes of one carrier apart.</param>
+    public VirtualNat NewHomeBehind(VirtualNat carrier, byte number) => new(
+        Endpoint.FromIPv4(0x64400000u + number, 0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Carrier = carrier };
+
     /// <summary>Makes a NAT at an address of its own, for a device to move to.</summary>
-    public VirtualNat NewNat(NatBehaviour mapping, NatBehaviour filtering, TimeSpan? mappingTimeout = null) =>
-        new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork(), mappingTimeout);
+    public VirtualNat NewNat(NatBehaviour mapping, NatBehaviour filtering, TimeSpan? mappingTimeout = null, bool hairpins = false, bool isolatesHosts = false) =>
+        new(NextPublicAddress().WithPort(0), mapping, filtering, Network.Random.Fork(), mappingTimeout) { Hairpins = hairpins, IsolatesHosts = isolatesHosts };
 
     /// <summary>An address on the internet that nobody has: one /24 a site, spread over the unicast space so that no two share a source unit.</summary>
     public Endpoint NextPublicAddress()

@@ -23,22 +23,34 @@ public enum NatPorts
     Block,
 }
 
-/// <summary>A NAT between a private network and a public address: mapping kind, filtering kind, port choice, idle timeout, no hairpinning.</summary>
+/// <summary>A NAT between a private network and an address on the internet or on a carrier's network: mapping kind, filtering kind, port choice, idle timeout, hairpinning.</summary>
 public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, NatBehaviour filtering, SeededRandom random, TimeSpan? mappingTimeout = null)
 {
     /// <summary>Ports of one subscriber's block (RFC 7422).</summary>
     public const int BlockPorts = 256;
 
+    /// <summary>How long connection tracking keeps a flow that was never answered (nf_conntrack_udp_timeout).</summary>
+    private static readonly TimeSpan UnansweredTimeout = TimeSpan.FromSeconds(30);
+
     private readonly Dictionary<(Endpoint Inside, Endpoint Toward), Mapping> _byInside = [];
     private readonly Dictionary<ushort, Mapping> _byPort = [];
-    private readonly HashSet<Endpoint> _shifted = [];
+    private readonly Dictionary<(Endpoint Source, ushort Port), Instant> _unsolicited = [];
     private readonly int _block = 1024 + (random.NextInt32(250) * BlockPorts);
     private int _restarts;
     private int _last = 1024 + random.NextInt32(60_000);
     private readonly TimeSpan _timeout = mappingTimeout ?? TimeSpan.FromSeconds(120);
 
-    /// <summary>The public address, port zero.</summary>
+    /// <summary>The outer address, port zero.</summary>
     public Endpoint PublicAddress { get; } = publicAddress.WithPort(0);
+
+    /// <summary>The carrier's NAT before this one; null where the outer side is the internet.</summary>
+    public VirtualNat? Carrier { get; init; }
+
+    /// <summary>Whether hosts inside reach each other by the outer address (RFC 4787 §6).</summary>
+    public bool Hairpins { get; init; }
+
+    /// <summary>Whether hosts inside are kept from speaking to each other, as guest Wi-Fi does.</summary>
+    public bool IsolatesHosts { get; init; }
 
     /// <summary>Keeps the inside port where it is free and the mapping is endpoint-independent; symmetric kinds choose at random.</summary>
     public bool PreservesPort { get; init; } = mapping == NatBehaviour.EndpointIndependent;
@@ -51,15 +63,22 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     /// <summary>The most mappings there were at once.</summary>
     public int MostMappings { get; private set; }
 
-    /// <summary>Whether an unsolicited packet leaves an entry that pushes the next mapping toward its sender to another port.</summary>
+    /// <summary>Whether it is Linux's, open to what nobody asked for: such a packet leaves a flow to the router itself, and while that lives ours to the same peer takes another port.</summary>
     public bool ShiftsPorts { get; init; }
 
-    /// <summary>Translates an outgoing datagram's source.</summary>
+    /// <summary>Translates an outgoing datagram's source; none when no port is left.</summary>
     public Endpoint Outbound(Instant now, Endpoint inside, Endpoint destination)
     {
-        Endpoint toward = ShiftsPorts && _shifted.Contains(destination) ? destination : Scope(mapping, destination);
-        (Endpoint, Endpoint) key = (inside, toward);
-        if (!_byInside.TryGetValue(key, out Mapping? found) || now - found.LastUsed > _timeout)
+        (Endpoint Inside, Endpoint Toward) key = (inside, Scope(mapping, destination));
+        if (ShiftsPorts)
+        {
+            bool shifted = _byInside.TryGetValue((inside, destination), out Mapping? moved) && !IsOver(now, moved);
+            bool taken = _byInside.TryGetValue(key, out Mapping? own) && !own.LetsIn(now, destination)
+                && _unsolicited.TryGetValue((destination, own.Port), out Instant until) && now < until;
+            key = shifted || taken ? (inside, destination) : key;
+        }
+
+        if (!_byInside.TryGetValue(key, out Mapping? found) || IsOver(now, found))
         {
             Forget(key, found);
             if (ChoosePort(inside.Port) is not { } port)
@@ -74,7 +93,8 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
         }
 
         found.LastUsed = now;
-        _ = found.Contacted.Add(Scope(filtering, destination));
+        Endpoint peer = Scope(filtering, destination);
+        found.Contacted[peer] = now + (found.Answered.Contains(peer) ? _timeout : Unanswered);
         return PublicAddress.WithPort(found.Port);
     }
 
@@ -82,24 +102,39 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     public bool TryInbound(Instant now, Endpoint source, ushort port, out Endpoint inside)
     {
         inside = default;
-        if (!_byPort.TryGetValue(port, out Mapping? found) || now - found.LastUsed > _timeout || !found.Contacted.Contains(Scope(filtering, source)))
+        Endpoint peer = Scope(filtering, source);
+        if (!_byPort.TryGetValue(port, out Mapping? found) || IsOver(now, found) || !found.LetsIn(now, peer))
         {
-            _ = ShiftsPorts && _shifted.Add(source);
+            if (ShiftsPorts)
+            {
+                _unsolicited[(source, port)] = now + UnansweredTimeout;
+            }
+
             return false;
         }
 
+        _ = found.Answered.Add(peer);
+        found.Contacted[peer] = now + _timeout;
         inside = found.Inside;
         return true;
     }
+
+    /// <summary>The outer endpoint of an inner one that has a mapping for all peers; none when it has not.</summary>
+    public Endpoint OutsideOf(Endpoint inside) => _byInside.TryGetValue((inside, default), out Mapping? found) ? PublicAddress.WithPort(found.Port) : default;
 
     /// <summary>Forgets every mapping, as a router does that restarts; the ports are others from then on.</summary>
     public void Restart()
     {
         _byInside.Clear();
         _byPort.Clear();
-        _shifted.Clear();
+        _unsolicited.Clear();
         _restarts++;
     }
+
+    // Filters of other NATs live as long as their mappings.
+    private TimeSpan Unanswered => ShiftsPorts ? UnansweredTimeout : _timeout;
+
+    private bool IsOver(Instant now, Mapping mapping) => now - mapping.LastUsed > _timeout;
 
     private static Endpoint Scope(NatBehaviour behaviour, Endpoint remote) => behaviour switch
     {
@@ -148,8 +183,14 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
 
         public ushort Port { get; } = port;
 
-        public HashSet<Endpoint> Contacted { get; } = [];
+        /// <summary>Whom it lets in, and until when.</summary>
+        public Dictionary<Endpoint, Instant> Contacted { get; } = [];
+
+        /// <summary>Whose packets it let in.</summary>
+        public HashSet<Endpoint> Answered { get; } = [];
 
         public Instant LastUsed { get; set; }
+
+        public bool LetsIn(Instant now, Endpoint peer) => Contacted.TryGetValue(peer, out Instant until) && now <= until;
     }
 }

@@ -6,7 +6,10 @@ using Carrier.Core;
 namespace Carrier.Simulation;
 
 /// <summary>Virtual time and a virtual internet. Everything that happens is decided by the seed; the same seed gives the same <see cref="TraceHash"/>.</summary>
-/// <remarks>Hosts with private addresses reach each other directly on the same NAT, and everyone else through it. Public addresses are routed; private ones never are.</remarks>
+/// <remarks>
+/// Networks are nested: behind each NAT is one, of hosts and perhaps of other NATs, and whoever is on it reaches the others there directly and everyone else through its NAT.
+/// Public addresses are routed; private ones only on their own network.
+/// </remarks>
 public sealed class VirtualNetwork(ulong seed)
 {
     /// <summary>A machine whose deadline stays in the past would otherwise stop the world.</summary>
@@ -14,8 +17,9 @@ public sealed class VirtualNetwork(ulong seed)
 
     private readonly PriorityQueue<Event, (long Time, long Order)> _events = new();
     private readonly Dictionary<Endpoint, VirtualHost> _publicHosts = [];
-    private readonly Dictionary<Endpoint, VirtualNat> _nats = [];
-    private readonly Dictionary<(VirtualNat, Endpoint), VirtualHost> _privateHosts = [];
+    private readonly Dictionary<Endpoint, VirtualNat> _publicNats = [];
+    private readonly Dictionary<(VirtualNat Network, Endpoint Address), VirtualHost> _privateHosts = [];
+    private readonly Dictionary<(VirtualNat Network, Endpoint Address), VirtualNat> _privateNats = [];
     private long _order;
     private int _eventsThisInstant;
 
@@ -49,7 +53,7 @@ public sealed class VirtualNetwork(ulong seed)
     public VirtualHost AddPrivateHost(VirtualNat nat, Endpoint address, LinkProfile? link = null)
     {
         VirtualHost host = new(this, address, nat, link ?? new LinkProfile());
-        _nats[nat.PublicAddress] = nat;
+        Attach(nat);
         _privateHosts.Add((nat, address), host);
         return host;
     }
@@ -66,7 +70,7 @@ public sealed class VirtualNetwork(ulong seed)
         }
         else
         {
-            _nats[nat.PublicAddress] = nat;
+            Attach(nat);
             _privateHosts.Add((nat, address), host);
         }
     }
@@ -134,34 +138,66 @@ public sealed class VirtualNetwork(ulong seed)
             return;
         }
 
-        Endpoint source = inside;
-        bool sameLan = from.Nat is not null && _privateHosts.ContainsKey((from.Nat, destination));
-        if (from.Nat is not null && !sameLan)
-        {
-            if (destination.Scope != AddressScope.Global || destination.WithPort(0) == from.Nat.PublicAddress)
-            {
-                return; // private addresses are not routed and this NAT does not hairpin
-            }
-
-            source = from.Nat.Outbound(Now, inside, destination);
-            if (source.IsNone)
-            {
-                return; // the NAT has no port left
-            }
-        }
-
-        if (isOpening && !sameLan)
+        (Endpoint source, VirtualNat? network) = (inside, from.Nat);
+        if (!TryLeave(ref source, ref network, destination) || (isOpening && network is null))
         {
             return;
         }
 
         for (int i = 0; i < copies; i++)
         {
-            TimeSpan delay = sameLan ? TimeSpan.FromMicroseconds(500) : link.Delay + (link.Jitter * Random.NextFraction());
+            bool isNear = network is not null;
+            TimeSpan delay = isNear ? TimeSpan.FromMicroseconds(500) : link.Delay + (link.Jitter * Random.NextFraction());
             byte[] copy = ArrayPool<byte>.Shared.Rent(datagram.Length);
             datagram.CopyTo(copy);
-            Enqueue(Now + delay, new Event { Source = source, Destination = destination, Datagram = copy, Bytes = datagram.Length, Lan = sameLan ? from.Nat : null });
+            Enqueue(Now + delay, new Event { Source = source, Destination = destination, Datagram = copy, Bytes = datagram.Length, Network = network });
         }
+    }
+
+    private void Attach(VirtualNat nat)
+    {
+        if (nat.Carrier is null)
+        {
+            _publicNats[nat.PublicAddress] = nat;
+        }
+        else
+        {
+            Attach(nat.Carrier);
+            _privateNats[(nat.Carrier, nat.PublicAddress)] = nat;
+        }
+    }
+
+    // Outward through one NAT after the other, to the network that the destination is on: null is the internet.
+    private bool TryLeave(ref Endpoint source, ref VirtualNat? network, Endpoint destination)
+    {
+        while (network is { } nat)
+        {
+            bool isHere = _privateHosts.ContainsKey((nat, destination)) || _privateNats.ContainsKey((nat, destination.WithPort(0)));
+            bool isOuter = destination.WithPort(0) == nat.PublicAddress;
+            if (isHere)
+            {
+                return !nat.IsolatesHosts;
+            }
+
+            if ((isOuter && !nat.Hairpins) || (destination.Scope != AddressScope.Global && !isOuter && nat.Carrier is null))
+            {
+                return false; // neither private addresses nor its own are routed back
+            }
+
+            source = nat.Outbound(Now, source, destination);
+            if (source.IsNone)
+            {
+                return false; // the NAT has no port left
+            }
+
+            network = isOuter ? network : nat.Carrier;
+            if (isOuter)
+            {
+                return true;
+            }
+        }
+
+        return true;
     }
 
     private void Step()
@@ -199,7 +235,7 @@ public sealed class VirtualNetwork(ulong seed)
     // The far end's access link: routed here, then delayed and perhaps lost once more.
     private void Arrive(Event next)
     {
-        VirtualHost? host = Route(next, out Endpoint inside);
+        VirtualHost? host = Route(next.Network, next.Source, next.Destination, out Endpoint inside);
         next.Inside = inside;
         bool lost = host is null || Random.NextFraction() < host.Link.Loss || next.Bytes > host.Link.MaxDatagramBytes;
         if (lost)
@@ -209,26 +245,29 @@ public sealed class VirtualNetwork(ulong seed)
         }
 
         next.Host = host;
-        TimeSpan delay = next.Lan is null ? host!.Link.Delay + (host.Link.Jitter * Random.NextFraction()) : TimeSpan.Zero;
+        TimeSpan delay = next.Network is null ? host!.Link.Delay + (host.Link.Jitter * Random.NextFraction()) : TimeSpan.Zero;
         Enqueue(Now + delay, next);
     }
 
-    private VirtualHost? Route(Event next, out Endpoint inside)
+    // Inward through one NAT after the other, from the network it is on.
+    private VirtualHost? Route(VirtualNat? network, Endpoint source, Endpoint destination, out Endpoint inside)
     {
-        inside = next.Destination;
-        if (next.Lan is not null)
+        inside = destination;
+        VirtualHost? host;
+        while ((host = network is null ? _publicHosts.GetValueOrDefault(inside) : _privateHosts.GetValueOrDefault((network, inside))) is null)
         {
-            return _privateHosts.GetValueOrDefault((next.Lan, next.Destination));
+            VirtualNat? nat = network is null ? _publicNats.GetValueOrDefault(inside.WithPort(0))
+                : network.PublicAddress == inside.WithPort(0) ? network // came back by the outer address
+                : _privateNats.GetValueOrDefault((network, inside.WithPort(0)));
+            if (nat is null || !nat.TryInbound(Now, source, inside.Port, out inside))
+            {
+                return null;
+            }
+
+            network = nat;
         }
 
-        if (_publicHosts.TryGetValue(next.Destination, out VirtualHost? host))
-        {
-            return host;
-        }
-
-        return _nats.TryGetValue(next.Destination.WithPort(0), out VirtualNat? nat) && nat.TryInbound(Now, next.Source, next.Destination.Port, out inside)
-            ? _privateHosts.GetValueOrDefault((nat, inside))
-            : null;
+        return host;
     }
 
     private void Enqueue(Instant when, Event item)
@@ -294,7 +333,8 @@ public sealed class VirtualNetwork(ulong seed)
 
         public int Bytes { get; init; }
 
-        public VirtualNat? Lan { get; init; }
+        /// <summary>The network it is on when it arrives: behind this NAT; null is the internet.</summary>
+        public VirtualNat? Network { get; init; }
 
         public Action? Action { get; init; }
     }

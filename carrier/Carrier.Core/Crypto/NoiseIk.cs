@@ -57,7 +57,7 @@ internal sealed class NoiseIk : IDisposable
 
         int written = PublicKey.Bytes;
         written += _state.EncryptAndHash(_static.Public.Span, message[written..]);
-        if (!TryMixAgreement(_state, _static, RemoteStatic))
+        if (!TryMixLastingAgreement(_state, RemoteStatic))
         {
             return false;
         }
@@ -82,7 +82,7 @@ internal sealed class NoiseIk : IDisposable
         ReadOnlySpan<byte> sealedPayload = message[(PublicKey.Bytes + sealedStatic.Length)..];
         bool opened = TryMixAgreement(state, _static, ephemeral)
             && state.TryDecryptAndHash(sealedStatic, remoteStatic)
-            && TryMixAgreement(state, _static, new PublicKey(remoteStatic))
+            && TryMixLastingAgreement(state, new PublicKey(remoteStatic))
             && state.TryDecryptAndHash(sealedPayload, payload);
         if (opened)
         {
@@ -140,6 +140,20 @@ internal sealed class NoiseIk : IDisposable
     {
         Span<byte> shared = stackalloc byte[TransportKey.Bytes];
         bool agreed = own.TryAgree(remote, shared);
+        if (agreed)
+        {
+            state.MixKey(shared);
+        }
+
+        CryptographicOperations.ZeroMemory(shared);
+        return agreed;
+    }
+
+    // ss: the one agreement that is the same in every handshake of a pair.
+    private bool TryMixLastingAgreement(NoiseSymmetricState state, in PublicKey remoteStatic)
+    {
+        Span<byte> shared = stackalloc byte[TransportKey.Bytes];
+        bool agreed = _static.TryAgreeLasting(remoteStatic, shared);
         if (agreed)
         {
             state.MixKey(shared);

@@ -151,6 +151,7 @@ public sealed unsafe class PacketCipher : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void WriteNonce(byte* keys, byte* nonce, ulong packetNumber)
     {
         // Sixteen bytes always: what the shorter nonces do not use is ignored.

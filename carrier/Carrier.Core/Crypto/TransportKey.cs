@@ -8,7 +8,11 @@ public sealed unsafe class TransportKey : IDisposable
 {
     public const int Bytes = Sodium.X25519Bytes;
 
+    /// <summary>Peers whose agreement a lasting key remembers, 64 bytes each.</summary>
+    private const int MaxRemembered = 1_024;
+
     private readonly KeyMemory _private = new(Bytes);
+    private SharedKeyCache? _remembered;
 
     private TransportKey(ReadOnlySpan<byte> privateKey)
     {
@@ -58,5 +62,28 @@ public sealed unsafe class TransportKey : IDisposable
         return failed == 0;
     }
 
-    public void Dispose() => _private.Dispose();
+    /// <summary>As <see cref="TryAgree"/>, for two lasting keys: the result is always the same, so that of a peer met lately is remembered. Not for two threads.</summary>
+    internal bool TryAgreeLasting(in PublicKey remote, Span<byte> shared32)
+    {
+        _remembered ??= new SharedKeyCache(MaxRemembered);
+        if (_remembered.TryUse(remote, out ReadOnlySpan<byte> known))
+        {
+            known[..Bytes].CopyTo(shared32);
+            return true;
+        }
+
+        bool agreed = TryAgree(remote, shared32);
+        if (agreed)
+        {
+            _remembered.Add(remote, shared32[..Bytes]);
+        }
+
+        return agreed;
+    }
+
+    public void Dispose()
+    {
+        _private.Dispose();
+        _remembered?.Dispose();
+    }
 }

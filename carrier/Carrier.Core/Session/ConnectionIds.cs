@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 
 namespace Carrier.Core.Session;
@@ -61,9 +62,10 @@ internal sealed class ConnectionIds
     public bool HasEffects => _effects.Count > 0;
 
     /// <summary>Whether packets to <paramref name="id"/> are ours now.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool IsLocal(ConnectionId id)
     {
-        foreach (Local local in _local)
+        foreach (ref readonly Local local in _local.AsSpan())
         {
             if (local.Id == id)
             {

@@ -7,7 +7,7 @@ using Carrier.Core.Session.Streams;
 
 namespace Carrier.Core.Session;
 
-/// <summary>Fills a packet: acknowledgement, then what keeps the session going, then datagrams, then streams in turn.</summary>
+/// <summary>Fills a packet: acknowledgement, then what keeps the session going, then datagrams, then streams by priority and in turn.</summary>
 internal sealed class FrameScheduler(SessionParts parts)
 {
     /// <summary>A STREAM frame of fewer bytes at the end of a packet costs more than it carries: it waits for the next.</summary>
@@ -17,7 +17,11 @@ internal sealed class FrameScheduler(SessionParts parts)
     private const int LongestStreamHead = 17;
 
     /// <summary>Something ack-eliciting still waits, and would fill another packet.</summary>
-    public bool HasMore => !parts.Outgoing.IsEmpty || parts.Streams.TryPeekSendable(out _) || HasControl;
+    public bool HasMore
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        get => !parts.Outgoing.IsEmpty || parts.Streams.TryPeekSendable(out _) || HasControl;
+    }
 
     private bool HasControl => parts.Pending != SessionPending.None || parts.Flow.MaxDataPending || parts.Ids.HasPending
         || parts.Streams.HasControls || parts.Streams.Counts(true).MaxStreamsPending || parts.Streams.Counts(false).MaxStreamsPending;
@@ -185,14 +189,14 @@ internal sealed class FrameScheduler(SessionParts parts)
             int capacity = writer.StreamCapacity(id, (ulong)sentBefore);
             if (!send.TryNextRange(capacity, limit, out SendRange range))
             {
-                parts.Streams.Rotate();
-                continue;
+                return;
             }
 
             send.CopyTo(range.Offset, writer.OpenStream(id, (ulong)range.Offset, range.Length, range.Fin));
             record.Add(FrameType.Stream, id, range.Offset, range.Length, range.Fin);
             parts.Flow.OnSent((int)(send.SentOffset - sentBefore));
-            parts.Streams.Rotate();
+            parts.Streams.EndTurn(stream);
+            parts.TellIfWritable(stream);
         }
     }
 }

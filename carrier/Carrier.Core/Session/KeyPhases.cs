@@ -13,13 +13,12 @@ namespace Carrier.Core.Session;
 internal sealed class KeyPhases : IDisposable
 {
     private readonly CipherSuite _suite;
-    private readonly byte[] _sendSecret = GC.AllocateArray<byte>(PacketCipher.SecretBytes, pinned: true);
-    private readonly byte[] _nextReceiveSecret = GC.AllocateArray<byte>(PacketCipher.SecretBytes, pinned: true);
+    private readonly KeyMemory _secrets = new(2 * PacketCipher.SecretBytes);
     private readonly ulong _updateAfterPackets;
     private PacketCipher _send;
     private PacketCipher? _receivePrevious;
     private PacketCipher _receive;
-    private PacketCipher _receiveNext;
+    private PacketCipher? _receiveNext;
     private bool _receivePhase;
     private ulong _sealedInPhase;
     private ulong _firstSentInPhase;
@@ -32,13 +31,16 @@ internal sealed class KeyPhases : IDisposable
         _suite = suite;
         _send = PacketCipher.Create(_suite, sendSecret);
         _receive = PacketCipher.Create(_suite, receiveSecret);
-        sendSecret.CopyTo(_sendSecret);
-        PacketCipher.NextSecret(receiveSecret, _nextReceiveSecret);
-        _receiveNext = PacketCipher.Create(_suite, _nextReceiveSecret);
+        sendSecret.CopyTo(SendSecret);
+        receiveSecret.CopyTo(ReceiveSecret);
 
         // Half the limit leaves as many packets again for the peer to confirm the update in.
         _updateAfterPackets = Math.Min(updateAfterPackets, _send.ConfidentialityLimit / 2);
     }
+
+    private Span<byte> SendSecret => _secrets.Span[..PacketCipher.SecretBytes];
+
+    private Span<byte> ReceiveSecret => _secrets.Span[PacketCipher.SecretBytes..];
 
     /// <summary>What sealing adds.</summary>
     public int TagBytes => _send.TagBytes;
@@ -55,6 +57,7 @@ internal sealed class KeyPhases : IDisposable
     public bool IsExhausted => _sealedInPhase >= _send.ConfidentialityLimit || _failedOpenings >= _receive.IntegrityLimit;
 
     /// <summary>Starts an update when one is due and the last is complete: its packets acknowledged and the old key erased.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void UpdateIfDue(ulong nextPacketNumber)
     {
         if (_sealedInPhase >= _updateAfterPackets && _phaseAcknowledged && SendPhase == _receivePhase && _receivePrevious is null)
@@ -77,7 +80,7 @@ internal sealed class KeyPhases : IDisposable
         Instant now, ulong packetNumber, bool phase, ReadOnlySpan<byte> header, Span<byte> body, ulong nextPacketNumber, TimeSpan keepPreviousFor)
     {
         bool isOld = phase != _receivePhase && _receivePrevious is not null && packetNumber < _firstReceivedInPhase;
-        PacketCipher cipher = phase == _receivePhase ? _receive : isOld ? _receivePrevious! : _receiveNext;
+        PacketCipher cipher = phase == _receivePhase ? _receive : isOld ? _receivePrevious! : _receiveNext ??= DeriveReceiveNext();
         if (!cipher.TryOpen(packetNumber, header, body))
         {
             _failedOpenings++;
@@ -117,17 +120,26 @@ internal sealed class KeyPhases : IDisposable
     {
         _send.Dispose();
         _receive.Dispose();
-        _receiveNext.Dispose();
+        _receiveNext?.Dispose();
         _receivePrevious?.Dispose();
-        CryptographicOperations.ZeroMemory(_sendSecret);
-        CryptographicOperations.ZeroMemory(_nextReceiveSecret);
+        _secrets.Dispose();
+    }
+
+    // Most sessions end in their first phase; the phase bit is in clear, so taking longer at the first packet of a new one tells nobody anything.
+    private PacketCipher DeriveReceiveNext()
+    {
+        Span<byte> secret = stackalloc byte[PacketCipher.SecretBytes];
+        PacketCipher.NextSecret(ReceiveSecret, secret);
+        var next = PacketCipher.Create(_suite, secret);
+        CryptographicOperations.ZeroMemory(secret);
+        return next;
     }
 
     private void AdvanceSend(ulong nextPacketNumber)
     {
-        PacketCipher.NextSecret(_sendSecret, _sendSecret);
+        PacketCipher.NextSecret(SendSecret, SendSecret);
         _send.Dispose();
-        _send = PacketCipher.Create(_suite, _sendSecret);
+        _send = PacketCipher.Create(_suite, SendSecret);
         SendPhase = !SendPhase;
         Updates++;
         _sealedInPhase = 0;
@@ -140,9 +152,9 @@ internal sealed class KeyPhases : IDisposable
         _receivePrevious?.Dispose();
         _receivePrevious = _receive;
         PreviousExpiresAt = expiresAt;
-        _receive = _receiveNext;
-        PacketCipher.NextSecret(_nextReceiveSecret, _nextReceiveSecret);
-        _receiveNext = PacketCipher.Create(_suite, _nextReceiveSecret);
+        _receive = _receiveNext!;
+        _receiveNext = null;
+        PacketCipher.NextSecret(ReceiveSecret, ReceiveSecret);
         _receivePhase = !_receivePhase;
         _firstReceivedInPhase = packetNumber;
         _failedOpenings = 0;

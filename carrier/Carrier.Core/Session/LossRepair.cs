@@ -10,9 +10,6 @@ namespace Carrier.Core.Session;
 /// <remarks>In a <see cref="SentFrame"/> the id is the stream's, or a connection id's sequence number; the offset of an ACK is the largest packet number it told.</remarks>
 internal sealed class LossRepair(SessionParts parts)
 {
-    /// <summary>Room that a writer held up by a full buffer is told about: an eighth of it, so that it is not woken for every packet.</summary>
-    private int WritableThresholdBytes => parts.Options.MaxSendBufferBytes / 8;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CloseCode OnAck(Instant now, ReadOnlySpan<AckRange> newestFirst, TimeSpan delay, EcnCounts? ecn)
     {
@@ -72,16 +69,38 @@ internal sealed class LossRepair(SessionParts parts)
         path.Pacer.Update(now, path.Congestion.PacingRateBytesPerSecond, path.Rtt.Smoothed);
         parts.Counts.PacketsLost += report.LostPackets;
         parts.Counts.SpuriousLosses += report.SpuriousLosses;
-        while (parts.Loss.TryTakeAcked(out SentFrame acked))
-        {
-            OnAcknowledged(acked);
-        }
+        TakeAcknowledged();
 
         while (parts.Loss.TryTakeLost(out SentFrame lost))
         {
             OnLost(lost);
         }
     }
+
+    // What follows on in a stream is joined first: a batch of packets moves its buffer on once.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void TakeAcknowledged()
+    {
+        bool any = parts.Loss.TryTakeAcked(out SentFrame joined);
+        while (any)
+        {
+            any = parts.Loss.TryTakeAcked(out SentFrame next);
+            if (any && Follows(next, joined))
+            {
+                joined = joined with { Length = joined.Length + next.Length, Fin = next.Fin };
+            }
+            else
+            {
+                OnAcknowledged(joined);
+                joined = next;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Follows(in SentFrame frame, in SentFrame previous) =>
+        frame.Kind == (byte)FrameType.Stream && previous.Kind == frame.Kind && previous.StreamId == frame.StreamId
+        && previous.Offset + previous.Length == frame.Offset && !previous.Fin;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void OnAcknowledged(in SentFrame frame)
@@ -93,12 +112,7 @@ internal sealed class LossRepair(SessionParts parts)
                 break;
             case FrameType.Stream when parts.Streams.TryGet(frame.StreamId, out StreamState stream) && stream.ResetCode is null:
                 stream.Send!.Acknowledge(frame.Offset, frame.Length, frame.Fin);
-                if (stream.WantsWritable && stream.Send.WritableBytes >= WritableThresholdBytes)
-                {
-                    stream.WantsWritable = false;
-                    parts.Streams.Notify(stream, StreamNotice.Writable);
-                }
-
+                parts.TellIfWritable(stream);
                 parts.Streams.ForgetIfDone(stream);
                 break;
             case FrameType.ResetStream when parts.Streams.TryGet(frame.StreamId, out StreamState stream):

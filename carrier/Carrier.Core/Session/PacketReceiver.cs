@@ -195,7 +195,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             return CloseCode.FrameEncoding;
         }
 
-        CloseCode code = parts.StreamReceiver.OnStream(frame, now, parts.Loss.Rtt.Smoothed, out bool stored);
+        CloseCode code = parts.StreamReceiver.OnStream(frame, now, parts.Loss.Rtt.Min, out bool stored);
         tally.Stored &= stored;
         return code;
     }
@@ -230,7 +230,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 
     private CloseCode OnStreamControl(Instant now, FrameType type, ref FrameReader reader)
     {
-        TimeSpan roundTrip = parts.Loss.Rtt.Smoothed;
+        TimeSpan roundTrip = parts.Loss.Rtt.Min;
         switch (type)
         {
             case FrameType.ResetStream when reader.TryReadResetStream(out ResetStreamFrame reset):
@@ -336,6 +336,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 
         public FrameType Last { get; private set; }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Note(FrameType type)
         {
             Last = type;

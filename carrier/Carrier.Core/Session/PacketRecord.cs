@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Frames;
 using Carrier.Core.Session.Recovery;
 
@@ -12,6 +13,7 @@ internal struct PacketRecord(LossDetector loss)
     public bool IsAckEliciting { get; private set; }
 
     /// <summary>Notes a frame. What <paramref name="id"/>, <paramref name="offset"/> and <paramref name="length"/> mean, <see cref="LossRepair"/> says.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(FrameType type, ulong id = 0, long offset = 0, int length = 0, bool fin = false)
     {
         IsAckEliciting |= FrameRules.IsAckEliciting(type);
@@ -19,6 +21,7 @@ internal struct PacketRecord(LossDetector loss)
     }
 
     /// <summary>The packet is sealed and leaves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Sent(Instant now, int bytes, byte path, bool marked)
     {
         SentPacketTraits traits = IsAckEliciting ? SentPacketTraits.AckEliciting | SentPacketTraits.InFlight : default;

@@ -149,7 +149,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
                 break;
             }
 
-            if (eliciting && frames.HasMore)
+            if (eliciting && writer.Remaining > 0 && frames.HasMore)
             {
                 writer.PadTo(packetBytes - parts.OverheadBytes);
             }
@@ -227,6 +227,7 @@ internal sealed class PacketSender(SessionParts parts, FrameScheduler frames)
     }
 
     // A number is left out now and then: who acknowledges it lies (RFC 9000 §21.4).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void SkipNumberIfDue(Instant now)
     {
         if (parts.Options.SkipNumberEvery == 0)

@@ -13,12 +13,16 @@ namespace Carrier.Core.Session;
 /// </remarks>
 public sealed class SessionMachine : IDisposable
 {
+    /// <summary>How often a session looks whether the node has a slab for a write it had to cut short: other sessions give them back, and none tells.</summary>
+    private static readonly TimeSpan SlabInterval = TimeSpan.FromMilliseconds(10);
+
     private readonly SessionParts _parts;
     private readonly LossRepair _repair;
     private readonly PacketReceiver _receiver;
     private readonly PacketSender _sender;
     private readonly EffectQueue _effects;
     private (ulong Code, string Reason)? _closeWhenDelivered;
+    private Instant _lookForSlabsAt = Instant.Never;
 
     public SessionMachine(in SessionSetup setup, Instant now)
     {
@@ -100,7 +104,7 @@ public sealed class SessionMachine : IDisposable
             deadline = Instant.Min(deadline, _parts.Acks.DueAt);
             deadline = Instant.Min(deadline, _parts.Paths.NextDeadline);
             deadline = Instant.Min(deadline, _parts.Keys.PreviousExpiresAt);
-            deadline = Instant.Min(deadline, _parts.Ids.RetireAt);
+            deadline = Instant.Min(deadline, Instant.Min(_parts.Ids.RetireAt, _lookForSlabsAt));
             return Instant.Min(deadline, _sender.PacedUntil);
         }
     }
@@ -167,6 +171,12 @@ public sealed class SessionMachine : IDisposable
             _parts.Pending |= SessionPending.Ping;
         }
 
+        if (now >= _lookForSlabsAt)
+        {
+            _parts.Streams.FeedStarved();
+            _lookForSlabsAt = _parts.Streams.HasStarved ? now + SlabInterval : Instant.Never;
+        }
+
         _repair.HandleTimeout(now);
         _parts.Paths.HandleTimeout(now);
         _parts.Keys.HandleTimeout(now);
@@ -198,10 +208,29 @@ public sealed class SessionMachine : IDisposable
             return 0;
         }
 
-        int written = stream.Send.Write(data);
+        ReadOnlySpan<byte> taken = data[..(int)Math.Clamp(_parts.MaxUnsentBytes - stream.Send.UnsentBytes, 0, data.Length)];
+        int written = stream.Send.Write(taken);
         stream.WantsWritable = written < data.Length && !stream.Send.Finished;
+        if (written < taken.Length && stream.Send.WritableBytes > 0)
+        {
+            // The node's slabs are all out. No acknowledgement need ever come to this stream, so it is not one that can tell of room.
+            _parts.Streams.AwaitSlab(stream);
+            _lookForSlabsAt = Instant.Zero;
+        }
+
         _parts.Streams.Schedule(stream);
         return written;
+    }
+
+    /// <summary>Says how what is written to a stream stands against the session's other streams, from the next packet on.</summary>
+    public void SetPriority(StreamId id, StreamPriority priority)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(priority.Urgency, nameof(priority));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(priority.Urgency, StreamPriority.LeastUrgent, nameof(priority));
+        if (_parts.Streams.TryGet(id.Value, out StreamState stream))
+        {
+            _parts.Streams.SetPriority(stream, priority);
+        }
     }
 
     /// <summary>No more will be written; what was written still arrives.</summary>
@@ -226,7 +255,7 @@ public sealed class SessionMachine : IDisposable
         }
 
         int read = stream.Receive.Read(destination);
-        _parts.StreamReceiver.OnRead(stream, read, now, _parts.Loss.Rtt.Smoothed);
+        _parts.StreamReceiver.OnRead(stream, read, now, _parts.Loss.Rtt.Min);
         finished = stream.ReceiveDone && stream.PeerResetCode is null;
         return read;
     }
@@ -245,7 +274,7 @@ public sealed class SessionMachine : IDisposable
     {
         if (_parts.Streams.TryGet(id.Value, out StreamState stream) && stream is { Receive: not null, StopCode: null })
         {
-            _parts.StreamReceiver.Stop(stream, code & Wire.Varint.MaxValue, now, _parts.Loss.Rtt.Smoothed);
+            _parts.StreamReceiver.Stop(stream, code & Wire.Varint.MaxValue, now, _parts.Loss.Rtt.Min);
         }
     }
 
@@ -338,6 +367,7 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CloseIfDelivered(Instant now)
     {
         if (_closeWhenDelivered is { } close && _parts.Close.IsLive && !_parts.Streams.HasUndelivered)

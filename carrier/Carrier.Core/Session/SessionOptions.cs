@@ -16,6 +16,10 @@ public sealed record SessionOptions
     /// <summary>Written, unacknowledged bytes a stream holds before a write is cut short.</summary>
     public int MaxSendBufferBytes { get; init; } = 16 << 20;
 
+    /// <summary>Written bytes a stream holds that were not sent yet, unless the congestion window is larger: a fast stream never runs dry, and a thousand slow
+    /// ones together hold little.</summary>
+    public int MaxUnsentBytes { get; init; } = 16 << 20;
+
     /// <summary>Datagrams waiting, each way.</summary>
     public int MaxDatagramQueueBytes { get; init; } = 256 << 10;
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Paths;
 using Carrier.Core.Session.Recovery;
 using Carrier.Core.Session.Streams;
@@ -95,6 +97,21 @@ internal sealed class SessionParts
     public List<Endpoint> Candidates { get; } = [];
 
     public SessionCounts Counts { get; } = new();
+
+    /// <summary>Bytes a stream may have written beyond what was sent.</summary>
+    public long MaxUnsentBytes => Math.Max(Options.MaxUnsentBytes, Paths.Active.Congestion.CongestionWindowBytes);
+
+    /// <summary>Tells the writer of a stream that it may go on, if it waits for that and there is so much room that it is not woken for every packet.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void TellIfWritable(StreamState stream)
+    {
+        SendBuffer send = stream.Send!;
+        if (stream.WantsWritable && send.WritableBytes >= Options.MaxSendBufferBytes / 8 && send.UnsentBytes <= MaxUnsentBytes / 2)
+        {
+            stream.WantsWritable = false;
+            Streams.Notify(stream, StreamNotice.Writable);
+        }
+    }
 
     /// <summary>Ends the session with an error of the transport's and tells the peer.</summary>
     public void CloseWith(Instant now, CloseCode code, string reason)

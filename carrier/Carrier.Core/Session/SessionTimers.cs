@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Paths;
 
 namespace Carrier.Core.Session;
@@ -40,8 +41,9 @@ internal sealed class SessionTimers
     /// notice it by, so the peer is asked once.</summary>
     public Instant PauseAt { get; private set; } = Instant.Never;
 
-    public TimeSpan ThreeProbeTimeouts => 3 * _parts.Loss.Rtt.ProbeTimeout;
+    public TimeSpan ThreeProbeTimeouts => new(3 * _parts.Loss.Rtt.ProbeTimeout.Ticks); // not by a double: every packet asks
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnHeard(Instant now)
     {
         _quietSince = now;
@@ -54,6 +56,7 @@ internal sealed class SessionTimers
     /// <summary>The peer is being asked: not again before more of a stream came.</summary>
     public void OnPause() => PauseAt = Instant.Never;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnElicitingSent(Instant now)
     {
         if (!_sentSinceHeard)

@@ -8,14 +8,9 @@ public static class Varint
 {
     public const ulong MaxValue = (1UL << 62) - 1;
 
-    public static int Length(ulong value) => value switch
-    {
-        < 1UL << 6 => 1,
-        < 1UL << 14 => 2,
-        < 1UL << 30 => 4,
-        <= MaxValue => 8,
-        _ => throw new ArgumentOutOfRangeException(nameof(value)),
-    };
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Length(ulong value) =>
+        value < 1UL << 6 ? 1 : value < 1UL << 14 ? 2 : value < 1UL << 30 ? 4 : value <= MaxValue ? 8 : ThrowTooLarge(value);
 
     /// <summary>Writes the shortest form and returns its length; the destination must have room.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -40,6 +35,8 @@ public static class Varint
 
         return length;
     }
+
+    private static int ThrowTooLarge(ulong value) => throw new ArgumentOutOfRangeException(nameof(value), value, "A varint has 62 bits.");
 
     /// <summary>Reads one integer and moves <paramref name="source"/> past it. Longer-than-needed forms are accepted, as in QUIC.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

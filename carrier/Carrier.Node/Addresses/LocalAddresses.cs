@@ -14,7 +14,9 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private Endpoint _mapped;
     private int _listBytes;
     private bool _changed;
-    private bool _dependedOnPeer;
+    private NatDescription _toldNat;
+    private NatFiltering _filtering;
+    private bool _hairpins;
 
     public LocalReach Reach { get; private set; }
 
@@ -42,19 +44,29 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 
     public Endpoint Reflexive(AddressFamily family) => _reflexive.Best(family);
 
-    /// <summary>Tells the addresses of the interfaces with the socket's port.</summary>
-    public void SetHosts(ReadOnlySpan<Endpoint> hosts)
+    /// <summary>Tells the addresses of the interfaces with the socket's port; true when that means another network, and another NAT.</summary>
+    public bool SetHosts(ReadOnlySpan<Endpoint> hosts)
     {
-        if (_hosts.Length > 0 && !hosts.SequenceEqual(_hosts))
+        bool moved = _hosts.Length > 0 && !hosts.SequenceEqual(_hosts);
+        if (moved)
         {
-            _reflexive.Reset(); // another network, another NAT
+            _reflexive.Reset();
+            (_filtering, _hairpins) = (NatFiltering.Unknown, false);
         }
 
         _hosts = hosts.ToArray();
         Reach = LocalReach.Of(hosts);
         _reflexive.SetHostEndpoints(hosts);
-        Nat = _reflexive.Describe();
+        Nat = Describe();
         Rebuild();
+        return moved;
+    }
+
+    /// <summary>Tells what a test found of whom the NAT lets in, until the next network.</summary>
+    public void SetFiltering(NatFiltering filtering, bool hairpins)
+    {
+        (_filtering, _hairpins) = (filtering, hairpins);
+        Nat = Describe();
     }
 
     /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>
@@ -85,17 +97,19 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         return changed;
     }
 
-    /// <summary>Whether the NAT was found to map by peer, or no longer to, since last asked.</summary>
-    public bool TakeMappingChanged()
+    /// <summary>Whether the NAT was found to be of another kind since last asked; ports come and go without that. <paramref name="dependence"/>: to map by peer, or no longer to.</summary>
+    public bool TakeNatChanged(out bool dependence)
     {
-        bool changed = Nat.DependsOnPeer != _dependedOnPeer;
-        _dependedOnPeer = Nat.DependsOnPeer;
+        NatDescription kind = Nat with { LastPort = 0, LowestPort = 0, HighestPort = 0 };
+        bool changed = kind != _toldNat;
+        dependence = kind.DependsOnPeer != _toldNat.DependsOnPeer;
+        _toldNat = kind;
         return changed;
     }
 
     private void Follow()
     {
-        Nat = _reflexive.Describe();
+        Nat = Describe();
         bool any = false;
         while (_reflexive.TryEffect(out _))
         {
@@ -106,6 +120,12 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         {
             Rebuild();
         }
+    }
+
+    private NatDescription Describe()
+    {
+        NatDescription mapped = _reflexive.Describe();
+        return mapped with { Filtering = _filtering, Traits = mapped.Traits | (_hairpins ? NatTraits.Hairpins : NatTraits.None) };
     }
 
     private void Rebuild()

@@ -49,6 +49,12 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     public Instant BegunAt { get; init; }
 
+    /// <summary>Until then direct copies to a device behind a NAT open ours and go no farther.</summary>
+    public Instant EarlyUntil { get; set; }
+
+    /// <summary>Whether a copy went to where this device, or another dialled before, answered.</summary>
+    public bool HasKnocked { get; set; }
+
     public Instant NextHomeAt { get; set; } = Instant.Never;
 
     public Instant NextRelayAt { get; set; } = Instant.Never;
@@ -57,8 +63,11 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     public Instant WakeAt => Instant.Min(Schedule.NextProbe, Instant.Min(Homes.Count > 0 ? NextHomeAt : Instant.Never, NextRelayAt));
 
+    /// <summary>No home leads to the device: it names none, or none of them answered.</summary>
+    public bool HasNoHome => Homes.Count == 0 && HomesPending == 0 && Relays.Count == 0;
+
     /// <summary>Nothing is left to try: no direct probe, no home, no channel.</summary>
-    public bool IsExhausted => WakeAt == Instant.Never && HomesPending == 0 && Relays.Count == 0;
+    public bool IsExhausted => WakeAt == Instant.Never && HasNoHome;
 
     /// <summary>False once its dial ended; late answers to it are then nobody's.</summary>
     public bool IsAlive { get; private set; } = true;

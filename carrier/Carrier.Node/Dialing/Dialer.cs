@@ -33,6 +33,9 @@ internal sealed class Dialer(
     /// <summary>How long the last copy sent may take to be answered when nothing else is left to try.</summary>
     public static TimeSpan LastAnswerWait => TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a dial that knocks where it was answered before goes without the network.</summary>
+    public TimeSpan WaitForNetwork => _initiations.Patience + DialAttempt.HomeGap;
+
     public Instant NextDeadline => Instant.Min(_deadlines.Earliest, _initiations.NextDeadline);
 
     public int Count => _dials.Count;
@@ -78,7 +81,8 @@ internal sealed class Dialer(
     public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);
 
     /// <summary>Whether the dial is knocking straight at an address that answered one not long ago.</summary>
-    public bool KnocksWhereAnswered(ulong id) => _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(_initiations.KnocksWhereAnswered);
+    public bool KnocksWhereAnswered(Instant now, ulong id) =>
+        _dials.TryGetValue(id, out Dial? dial) && dial.Attempts.Exists(attempt => _initiations.KnocksWhereAnswered(now, attempt));
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _initiations.IsChannel(path);
@@ -231,7 +235,7 @@ internal sealed class Dialer(
         }
 
         session.Device = attempt.Device;
-        _initiations.Answered(path);
+        _initiations.Answered(now, attempt, path);
         known.Learn(attempt.Device);
         _effects.Enqueue(new NodeEffect(NodeEffectKind.Dialed) { Operation = dial.Id, Session = session });
         sessions.Touch(now, session);

@@ -24,30 +24,43 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Endpoints remembered that answered a dial: what is sent there needs no budget. The oldest gives way.</summary>
     private const int MaxAnswering = 1024;
 
+    /// <summary>How long NATs let in at the least whom they let in before: Linux keeps an answered flow for twice this and more.</summary>
+    private static readonly TimeSpan FlowLifetime = TimeSpan.FromSeconds(20);
+
     private readonly PunchBudget _budget = new(random, drops);
     private readonly Dictionary<ulong, DialAttempt> _byHandshake = [];
     private readonly DeadlineHeap<DialAttempt> _wakes = new();
     private readonly RecentSet<NetworkPath> _channels = new(MaxChannels);
-    private readonly RecentSet<Endpoint> _answering = new(MaxAnswering);
+    private readonly RecentAnswers _answers = new(MaxAnswering);
     private readonly Queue<ConnectRequest> _connects = new();
+    private TimeSpan _answerTime;
 
-    /// <summary>How long an initiation over a home has to arrive before direct copies go all the way regardless.</summary>
+    /// <summary>How long a device has to answer once a home has handed it our initiation, before direct copies go all the way regardless.</summary>
     public static TimeSpan EarlyTime => TimeSpan.FromMilliseconds(400);
 
+    /// <summary>The same where no home has said yet that it did.</summary>
+    public static TimeSpan LongestEarlyTime => TimeSpan.FromMilliseconds(1500);
+
     public Instant NextDeadline => _wakes.Earliest;
+
+    /// <summary>How long a copy that went where one was answered before is left alone: several times what answers took lately. Where a node is busy with many
+    /// dials, more copies, homes and lookups would make each take longer still.</summary>
+    public TimeSpan Patience => TimeSpan.FromTicks(Math.Clamp(4 * _answerTime.Ticks, PunchSchedule.FirstGap.Ticks, MaxPatience.Ticks));
+
+    private static TimeSpan MaxPatience => TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether a home gave us this channel: what comes over it is for us.</summary>
     public bool IsChannel(in NetworkPath path) => _channels.Contains(path);
 
-    /// <summary>Whether an address that answered a dial not long ago is among those knocked at.</summary>
-    public bool KnocksWhereAnswered(DialAttempt attempt) => attempt.Direct.Exists(path => _answering.Contains(path.Remote));
+    /// <summary>Whether an address that answered a dial not long ago, and lets us in, is among those knocked at.</summary>
+    public bool KnocksWhereAnswered(Instant now, DialAttempt attempt) => attempt.Direct.Exists(path => _answers.Contains(path.Remote) && !IsEarly(now, attempt, path));
 
     /// <summary>Notes a channel that a home gave us.</summary>
     public void Remember(in NetworkPath channel) => _channels.Add(channel);
 
     public DialAttempt Begin(Instant now, Dial dial, PeerDevice device, HandshakeInitiator initiator, ConnectionId localId)
     {
-        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now)) { BegunAt = now };
+        DialAttempt attempt = new(dial, device, initiator, localId, new PunchSchedule(now)) { BegunAt = now, EarlyUntil = now + LongestEarlyTime };
         _byHandshake.Add(initiator.HandshakeId, attempt);
         return attempt;
     }
@@ -81,7 +94,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
                 attempt.Homes.Enqueue(home);
 
                 // A device that answered us straight not long ago very likely does again; its homes have something better to do.
-                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, KnocksWhereAnswered(attempt) ? now + DialAttempt.HomeGap : now);
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, KnocksWhereAnswered(now, attempt) ? now + Patience + DialAttempt.HomeGap : now);
             }
         }
 
@@ -108,11 +121,16 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     /// <summary>Sends the copies that are due.</summary>
     public void Work(Instant now, DialAttempt attempt)
     {
+        if (!attempt.HasKnocked && KnocksWhereAnswered(now, attempt))
+        {
+            Knock(now, attempt);
+        }
+
         if (attempt.Schedule.TryTake(now))
         {
             foreach (NetworkPath path in attempt.Direct)
             {
-                if (_answering.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
+                if (_answers.Contains(path.Remote) || _budget.TrySpend(now, path.Remote))
                 {
                     Send(attempt, path, IsEarly(now, attempt, path));
                 }
@@ -166,6 +184,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
             _channels.Add(channel);
             attempt.Relays.Add(channel);
             attempt.NextRelayAt = Instant.Min(attempt.NextRelayAt, now + attempt.RelayGap);
+            attempt.EarlyUntil = Instant.Min(attempt.EarlyUntil, now + EarlyTime);
         }
         else
         {
@@ -191,11 +210,13 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     }
 
     /// <summary>The session of this attempt came over a path: its address wants what we send, and is not somebody whom a candidate list has us flood.</summary>
-    public void Answered(in NetworkPath path)
+    public void Answered(Instant now, DialAttempt attempt, in NetworkPath path)
     {
+        TimeSpan took = now - attempt.BegunAt;
+        _answerTime = _answerTime == TimeSpan.Zero ? took : ((7 * _answerTime) + took) / 8; // as RFC 6298 smooths
         if (!path.IsRelayed)
         {
-            _answering.Add(path.Remote);
+            _answers.Add(now, path.Remote);
         }
     }
 
@@ -206,14 +227,29 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         attempt.Dispose();
     }
 
-    // Before the device can have heard of us over its home, what we send there would only leave a trace in its NAT, which then takes the port of
-    // its own packet to us. It shall open our NAT; the device's answer comes straight through. One that is open, or has no home, is met at once.
-    private bool IsEarly(Instant now, DialAttempt attempt, in NetworkPath path)
+    // One copy to where an answer very likely comes from; everywhere else only when it does not.
+    private void Knock(Instant now, DialAttempt attempt)
     {
-        NatDescription nat = attempt.Device.Record.Nat;
-        bool isBehindNat = path.Remote.IsIPv4 && path.Remote.Scope == AddressScope.Global && nat.Mapping is not (NatMapping.None or NatMapping.Unknown) && !nat.IsOpen;
-        return isBehindNat && attempt.Device.Record.Homes.Count > 0 && addresses.Mapping != NatMapping.None && now < attempt.BegunAt + EarlyTime;
+        attempt.HasKnocked = true;
+        attempt.Schedule = new PunchSchedule(now + Patience);
+        foreach (NetworkPath path in attempt.Direct)
+        {
+            if (_answers.Contains(path.Remote) && !IsEarly(now, attempt, path))
+            {
+                Send(attempt, path);
+            }
+        }
     }
+
+    // Before the device can have heard of us over its home, what we send there would only leave a trace in its NAT, which then takes the port of
+    // its own packet to us. It shall open our NAT; the device's answer comes straight through. A device that lets anybody in, that let us in a moment ago,
+    // or that no home leads to, is met at once.
+    private bool IsEarly(Instant now, DialAttempt attempt, in NetworkPath path) =>
+        now < attempt.EarlyUntil && !attempt.HasNoHome && IsFiltered(attempt.Device.Record, path.Remote) && !_answers.IsWithin(now, path.Remote, FlowLifetime);
+
+    // What others saw of a device and is none of its own addresses is a NAT's.
+    private static bool IsFiltered(DeviceRecord record, Endpoint remote) =>
+        remote.IsIPv4 && remote.Scope == AddressScope.Global && !record.Nat.IsOpen && record.Candidates.Contains(new Candidate(CandidateKind.Reflexive, remote));
 
     // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.
     private bool IsWorthTrying(Candidate candidate, PeerDevice device)

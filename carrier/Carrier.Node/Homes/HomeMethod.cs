@@ -6,4 +6,5 @@ public enum HomeMethod
     Register = 16,
     Connect = 17,
     Unregister = 18,
+    Knock = 19,
 }

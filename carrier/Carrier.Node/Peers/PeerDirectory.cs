@@ -24,6 +24,7 @@ internal sealed class PeerDirectory(
     private DhtOperation? _publication;
     private Instant _publishAt = Instant.Never;
     private Instant _offerAgainAt;
+    private Instant _offerDeadline = Instant.Never;
     private bool _recordNamesHome;
 
     /// <summary>How long changes are gathered before the record is published again.</summary>
@@ -38,10 +39,7 @@ internal sealed class PeerDirectory(
     /// <summary>How long a search waits for the first node to answer, when the node has just started.</summary>
     public static TimeSpan WaitForNetwork => TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a dial that knocks where it was answered before goes without the network.</summary>
-    public static TimeSpan WaitForAnswer => TimeSpan.FromMilliseconds(200);
-
-    public Instant NextDeadline => Instant.Min(_publishAt, Instant.Min(Earliest(_waiting), Earliest(_later)));
+    public Instant NextDeadline => Instant.Min(Instant.Min(_publishAt, _offerDeadline), Instant.Min(Earliest(_waiting), Earliest(_later)));
 
     /// <summary>Whether this node knows of others that should answer soon: seeds, or a table from before.</summary>
     public bool ExpectsNetwork { get; set; }
@@ -65,13 +63,13 @@ internal sealed class PeerDirectory(
         return TryBegin(now, peer, operation, forDial, lookup: 1);
     }
 
-    /// <summary>Searches for a dial if it still runs in <see cref="WaitForAnswer"/>; false when too many wait, and the search should begin now.</summary>
-    public bool TrySearchLater(Instant now, TrustId peer, ulong operation)
+    /// <summary>Searches for a dial if it still runs after <paramref name="wait"/>; false when too many wait, and the search should begin now.</summary>
+    public bool TrySearchLater(Instant now, TimeSpan wait, TrustId peer, ulong operation)
     {
         bool hasRoom = _later.Count < Dialer.MaxDials;
         if (hasRoom)
         {
-            _later.Enqueue(new WaitingSearch(peer, operation, ForDial: true, now + WaitForAnswer, Lookup: 1));
+            _later.Enqueue(new WaitingSearch(peer, operation, ForDial: true, now + wait, Lookup: 1));
         }
 
         return hasRoom;
@@ -128,10 +126,14 @@ internal sealed class PeerDirectory(
             }
         }
 
-        if (HasJoined && homes is { WantsCandidates: true } && now >= _offerAgainAt)
+        bool wantsHomes = HasJoined && homes is { WantsCandidates: true };
+        if (wantsHomes && now >= _offerAgainAt)
         {
             OfferHomes(now);
         }
+
+        // Without any home the node wakes to look for one; for a second and third it looks when it is awake anyway.
+        _offerDeadline = wantsHomes && HomeCount() == 0 ? _offerAgainAt : Instant.Never;
     }
 
     public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
@@ -192,10 +194,16 @@ internal sealed class PeerDirectory(
 
     private void BeginLater(Instant now, in WallClock clock, Dialer? dialer)
     {
-        while (_later.TryPeek(out WaitingSearch search) && search.Until <= now)
+        while (_later.TryPeek(out WaitingSearch search))
         {
+            bool isUnderWay = dialer!.IsUnderWay(search.Operation);
+            if (isUnderWay && search.Until > now)
+            {
+                return;
+            }
+
             _ = _later.Dequeue();
-            if (dialer!.IsUnderWay(search.Operation) && !TrySearch(now, search.Peer, search.Operation, forDial: true))
+            if (isUnderWay && !TrySearch(now, search.Peer, search.Operation, forDial: true))
             {
                 dialer.Resolved(now, clock, search.Operation, [], networkAnswered: false, final: true);
             }

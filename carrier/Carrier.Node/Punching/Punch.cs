@@ -47,8 +47,11 @@ internal sealed class Punch(NodeSession session, PunchPlan plan) : Deadlined
     /// <summary>Where our mappings aim.</summary>
     public Endpoint Target { get; set; }
 
-    /// <summary>The peer's latest call, once there was one.</summary>
+    /// <summary>The peer's latest call; before the first what its handshake told is as good as one, where its NAT hands out ports in order.</summary>
     public PunchCall? Called { get; set; }
+
+    /// <summary>Where a home saw our newest socket.</summary>
+    public Endpoint Located { get; set; }
 
     /// <summary>Mutable: taking a probe advances it.</summary>
     public PortProbes Probes;

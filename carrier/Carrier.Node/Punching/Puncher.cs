@@ -1,5 +1,4 @@
 using Carrier.Core;
-using Carrier.Core.Session;
 using Carrier.Nat;
 using Carrier.Node.Addresses;
 using Carrier.Node.Homes;
@@ -14,7 +13,7 @@ namespace Carrier.Node.Punching;
 /// they may have. What is sent are packets of the session: one that arrives makes both ends take up the way it came. Heavy attempts take
 /// turns, none is dropped for another; meanwhile the relay carries the session.
 /// </remarks>
-internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, SessionTable sessions, Outbox outbox, RandomSource random, DropCounters drops)
+internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? homes, SessionTable sessions, SocketLeases leases, Outbox outbox, RandomSource random, DropCounters drops)
 {
     /// <summary>Sessions whose ends are being brought together; more stay on their relays.</summary>
     public const int MaxPunches = 4096;
@@ -22,7 +21,7 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
     private readonly Dictionary<NodeSession, Punch> _punches = [];
     private readonly DeadlineHeap<Punch> _wakes = new();
     private readonly Queue<Punch> _waiting = new();
-    private readonly SocketLeases _leases = new();
+    private readonly SocketLeases _leases = leases;
     private readonly PortLocator _locator = new(homes, outbox, random);
     private readonly EndpointBuckets _perSourceUnit = new(AttemptsPerSourceUnit, random);
     private Punch? _turn;
@@ -31,8 +30,14 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
     /// <summary>Attempts toward one network, ours and those it has peers call us to: nobody's call makes us a nuisance for a third.</summary>
     public static TokenRate AttemptsPerSourceUnit => new(0.2, 32);
 
-    /// <summary>How long the session's own challenges have before a heavy attempt: those of open and public peers need no more.</summary>
+    /// <summary>How long the session's own challenges, and probes of the ports that the handshake told, have before we call: mostly no more is needed.</summary>
     public static TimeSpan HeadStart => TimeSpan.FromMilliseconds(150);
+
+    /// <summary>The same where both endpoints are known: every challenge may have been answered but for a loss.</summary>
+    public static TimeSpan FreshHeadStart => TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long mirrored mappings by what the handshake told have, before both ends ask where they are.</summary>
+    public static TimeSpan ToldTime => TimeSpan.FromMilliseconds(300);
 
     /// <summary>How long sockets stay open for a peer that probes a wide range, or waits for its turn to.</summary>
     public static TimeSpan HeavyTime => TimeSpan.FromSeconds(5);
@@ -54,17 +59,32 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
     public void Begin(Instant now, NodeSession session)
     {
         var plan = PunchPlan.For(addresses.Nat, session.RemoteNat);
-        if (plan.Role is PunchRole.Simultaneous or PunchRole.Relay || session.RemoteIPv4.IsNone || !session.TellsNat || _punches.Count >= MaxPunches)
+        bool isIdle = plan.Role == PunchRole.Relay || (plan.Role == PunchRole.Simultaneous && (plan.Sockets == 0 || !session.IsInitiator));
+        if (isIdle || session.RemoteIPv4.IsNone || !session.TellsNat || session.Machine.HasDirectPath || _punches.Count >= MaxPunches)
+        {
+            return;
+        }
+
+        Punch punch = new(session, plan);
+        if (!_punches.TryAdd(session, punch))
         {
             return;
         }
 
         _sweepAt = Instant.Min(_sweepAt, now + SweepInterval);
-        Punch punch = new(session, plan);
-        if (_punches.TryAdd(session, punch) && (plan.Role == PunchRole.Call || (plan.Role == PunchRole.Mirror && session.IsInitiator)))
+        TimeSpan? wait = plan.Role switch
         {
+            PunchRole.Call => HeadStart,
+            PunchRole.Simultaneous => FreshHeadStart,
+            // What the handshake told of a sequence is new enough to be tried at once: its next ports are those toward us.
+            PunchRole.Probe or PunchRole.Mirror when session.RemoteNat.IsSequential => TimeSpan.Zero,
+            _ => null,
+        };
+        if (wait is { } time)
+        {
+            punch.Called = session.RemoteNat.IsSequential ? new PunchCall(0, session.RemoteIPv4, session.RemoteNat) : null;
             punch.Stage = PunchStage.Due;
-            Wake(punch, plan.Role == PunchRole.Call && plan.IsHeavy ? now + HeadStart : now);
+            Wake(punch, now + time);
         }
     }
 
@@ -89,6 +109,12 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
             return;
         }
 
+        if (!call.Nat.DependsOnPeer)
+        {
+            MeetFresh(now, session, call);
+            return;
+        }
+
         if (!_punches.TryGetValue(session, out Punch? punch))
         {
             // It knows of its NAT what it did not when we met: our plan follows its word.
@@ -100,19 +126,18 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
             }
         }
 
+        bool answersOurs = call.Round == punch.Round && punch.Round > 0;
         punch.Called = call;
         switch (punch.Plan.Role)
         {
-            case PunchRole.Probe when punch.Stage == PunchStage.Resting:
+            case PunchRole.Probe when punch.Stage == PunchStage.Resting || (punch.Stage == PunchStage.Probing && call.Nat.IsSequential):
+            case PunchRole.Mirror when !session.IsInitiator && !answersOurs:
+                _leases.Release(punch.Sockets);
                 punch.Stage = PunchStage.Due;
                 Wake(punch, now);
                 break;
-            case PunchRole.Mirror when punch.Stage == PunchStage.Open && punch.Sockets.Count == 0 && call.Round == punch.Round:
-                OpenMirror(now, punch);
-                break;
-            case PunchRole.Mirror when !session.IsInitiator && punch.Stage == PunchStage.Resting:
-                punch.Stage = PunchStage.Due;
-                Wake(punch, now);
+            case PunchRole.Mirror when punch.Stage == PunchStage.Open && punch.Sockets.Count == 0 && answersOurs:
+                OpenMirror(now, punch, isOpening: true);
                 break;
             default:
                 break;
@@ -127,9 +152,14 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
             return false;
         }
 
-        addresses.Observe(now, remote, observed);
+        if (addresses.Nat.DependsOnPeer)
+        {
+            addresses.Observe(now, remote, observed); // else it is no port of the node's own socket
+        }
+
         if (punch is { Stage: PunchStage.Locating })
         {
+            punch.Located = observed;
             Open(now, punch);
         }
 
@@ -199,182 +229,6 @@ internal sealed class Puncher(LocalAddresses addresses, HomeMachine? homes, Sess
                 break;
             default:
                 break;
-        }
-    }
-
-    private void TakeTurn(Instant now, Punch punch)
-    {
-        // What was taken for a sequence may have turned out to be none.
-        var plan = PunchPlan.For(addresses.Nat, punch.Session.RemoteNat);
-        punch.Plan = plan.Role == PunchRole.Call && punch.Plan.Role == PunchRole.Call ? plan : punch.Plan;
-        bool isHeavy = punch.Plan.IsHeavy || (punch.Plan.Role == PunchRole.Probe && punch.Called is { Nat.IsSequential: false });
-        if (isHeavy && _turn is not null && _turn != punch)
-        {
-            punch.Stage = PunchStage.Queued;
-            _waiting.Enqueue(punch);
-            return;
-        }
-
-        Endpoint toward = punch.Plan.Role == PunchRole.Probe ? punch.Called!.Value.Address : punch.Session.RemoteIPv4;
-        if (!_perSourceUnit.TrySpend(now, toward.SourceUnit))
-        {
-            drops.Count(DropReason.OverBudget);
-            punch.Stage = PunchStage.Resting;
-            return;
-        }
-
-        _turn = isHeavy ? punch : _turn;
-        if (punch.Plan.Role == PunchRole.Probe)
-        {
-            punch.Stage = PunchStage.Probing;
-            punch.Probes = new PortProbes(now, punch.Called!.Value.Nat, random);
-            SendProbes(now, punch);
-            return;
-        }
-
-        punch.Round = punch.Plan.Role == PunchRole.Mirror && !punch.Session.IsInitiator ? punch.Called!.Value.Round : (byte)(punch.Round + 1);
-        if (addresses.Nat.IsSequential && _leases.TryTake(punch.Session, out ushort socket) && _locator.TryAsk(socket, punch))
-        {
-            punch.Stage = PunchStage.Locating;
-            punch.Sockets.Add(socket);
-            Wake(punch, now + PortLocator.Patience);
-            return;
-        }
-
-        Open(now, punch);
-    }
-
-    // We know as well as we can where our next mappings will be: make them, and say so. One that mirrors first needs to hear the same of the peer.
-    private void Open(Instant now, Punch punch)
-    {
-        _leases.Release(punch.Sockets);
-        _locator.Forget(punch);
-        punch.Stage = PunchStage.Open;
-        punch.Openings = 0;
-        punch.EndsAt = now + (punch.Plan.Role == PunchRole.Call && punch.Plan.IsHeavy ? HeavyTime : LightTime);
-        Call(now, punch);
-        if (punch.Plan.Role == PunchRole.Call)
-        {
-            punch.Target = punch.Session.RemoteIPv4;
-            OpenSockets(now, punch);
-        }
-        else if (!punch.Session.IsInitiator)
-        {
-            OpenMirror(now, punch);
-        }
-
-        Wake(punch, now + LookInterval);
-    }
-
-    private void OpenMirror(Instant now, Punch punch)
-    {
-        NatDescription remote = punch.Called!.Value.Nat;
-        punch.Target = punch.Called.Value.Address.WithPort(PunchPlan.MirrorTarget(remote));
-        OpenSockets(now, punch);
-        Wake(punch, now + LookInterval);
-    }
-
-    private void Call(Instant now, Punch punch)
-    {
-        Span<byte> call = stackalloc byte[PunchCall.Bytes];
-        new PunchCall(punch.Round, addresses.Reflexive(System.Net.Sockets.AddressFamily.InterNetwork), addresses.Nat).Write(call);
-        punch.Session.Machine.CallPunch(call);
-        sessions.Touch(now, punch.Session);
-    }
-
-    private void OpenSockets(Instant now, Punch punch)
-    {
-        int wanted = Math.Min(punch.Plan.Sockets, PunchPlan.MaxSockets - punch.SocketsOpened);
-        for (int i = 0; i < wanted && _leases.TryTake(punch.Session, out ushort socket); i++)
-        {
-            punch.Sockets.Add(socket);
-        }
-
-        punch.SocketsOpened += punch.Sockets.Count;
-        SendFromSockets(now, punch, isOpening: true);
-    }
-
-    private void SendFromSockets(Instant now, Punch punch, bool isOpening)
-    {
-        punch.Openings++;
-        foreach (ushort socket in punch.Sockets)
-        {
-            SendProbe(now, punch.Session, new NetworkPath(punch.Target, Socket: socket), isOpening);
-        }
-    }
-
-    private void SendProbes(Instant now, Punch punch)
-    {
-        while (punch.Probes.TryTake(now, out ushort port))
-        {
-            SendProbe(now, punch.Session, new NetworkPath(punch.Called!.Value.Address.WithPort(port)), isOpening: false);
-        }
-
-        if (punch.Probes.IsOver)
-        {
-            punch.Stage = PunchStage.Resting;
-            PassTurn(now, punch);
-        }
-        else
-        {
-            Wake(punch, punch.Probes.NextAt);
-        }
-    }
-
-    private void SendProbe(Instant now, NodeSession session, in NetworkPath path, bool isOpening)
-    {
-        if (outbox.TryReserve(SessionMachine.MaxProbeBytes, out Span<byte> room) && session.Machine.TryWriteProbe(now, path, room, out int bytes))
-        {
-            outbox.Commit(path, bytes, isOpening);
-        }
-    }
-
-    // A wide range may be missed once in three thousand times: the same mappings are called once more before they close.
-    private void Rest(Instant now, Punch punch)
-    {
-        if (punch.Plan is { Role: PunchRole.Call, IsHeavy: true } && punch.Round < punch.Plan.Attempts)
-        {
-            punch.Round++;
-            punch.EndsAt = now + HeavyTime;
-            SendFromSockets(now, punch, isOpening: true);
-            Call(now, punch);
-            Wake(punch, now + LookInterval);
-            return;
-        }
-
-        _leases.Release(punch.Sockets);
-        PassTurn(now, punch);
-        bool again = punch.Round < punch.Plan.Attempts && punch.SocketsOpened < PunchPlan.MaxSockets;
-        bool leads = punch.Plan.Role == PunchRole.Call || punch.Session.IsInitiator;
-        punch.Stage = again && leads ? PunchStage.Due : PunchStage.Resting;
-        Wake(punch, again && leads ? now + (LightTime * punch.Round) : Instant.Never);
-    }
-
-    private void End(Instant now, Punch punch)
-    {
-        _leases.Release(punch.Sockets);
-        _locator.Forget(punch);
-        _wakes.Remove(punch);
-        _ = _punches.Remove(punch.Session);
-        punch.Stage = PunchStage.Resting;
-        PassTurn(now, punch);
-    }
-
-    private void PassTurn(Instant now, Punch punch)
-    {
-        if (_turn == punch)
-        {
-            _turn = null;
-        }
-
-        while (_turn is null && _waiting.TryDequeue(out Punch? next))
-        {
-            if (next.Stage == PunchStage.Queued)
-            {
-                next.Stage = PunchStage.Due;
-                _turn = next;
-                Wake(next, now);
-            }
         }
     }
 

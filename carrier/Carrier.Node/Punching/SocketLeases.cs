@@ -1,21 +1,22 @@
+using Carrier.Node.Serving;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node.Punching;
 
-/// <summary>The numbers of the sockets a device has beyond its own, and whose they are: those a session found a path through stay until it leaves them.</summary>
+/// <summary>The numbers of the sockets a device has beyond its own, and whose they are: those a session found a path through stay until it leaves them, one without a session until it is given back.</summary>
 internal sealed class SocketLeases
 {
     /// <summary>Sockets beyond the node's own, those of adopted paths and of the attempts under way together.</summary>
     public const int MaxSockets = 1024;
 
-    private readonly Dictionary<ushort, NodeSession> _holders = [];
+    private readonly Dictionary<ushort, NodeSession?> _holders = [];
     private readonly Queue<ushort> _toClose = new();
     private ushort _last;
 
     public int Count => _holders.Count;
 
     /// <summary>Takes a number that nobody has; false when all are out.</summary>
-    public bool TryTake(NodeSession holder, out ushort socket)
+    public bool TryTake(NodeSession? holder, out ushort socket)
     {
         socket = 0;
         if (_holders.Count >= MaxSockets)
@@ -25,7 +26,7 @@ internal sealed class SocketLeases
 
         do
         {
-            _last = _last == ushort.MaxValue ? (ushort)1 : (ushort)(_last + 1);
+            _last = _last == Knocks.OtherSocket - 1 ? (ushort)1 : (ushort)(_last + 1);
         }
         while (_holders.ContainsKey(_last));
         _holders.Add(_last, holder);
@@ -47,12 +48,15 @@ internal sealed class SocketLeases
         sockets.Clear();
     }
 
+    /// <summary>Gives back a socket that was nobody's.</summary>
+    public void Release(ushort socket) => Close(socket);
+
     /// <summary>Gives back what sessions have left since.</summary>
     public void Sweep(Func<ushort, bool> isInAttempt)
     {
-        foreach ((ushort socket, NodeSession holder) in _holders.ToArray())
+        foreach ((ushort socket, NodeSession? holder) in _holders.ToArray())
         {
-            if (!IsUsed(socket, holder) && !isInAttempt(socket))
+            if (holder is not null && !IsUsed(socket, holder) && !isInAttempt(socket))
             {
                 Close(socket);
             }
@@ -62,7 +66,7 @@ internal sealed class SocketLeases
     /// <summary>A socket the shell is to close.</summary>
     public bool TryTakeClosed(out ushort socket) => _toClose.TryDequeue(out socket);
 
-    private static bool IsUsed(ushort socket, NodeSession holder) => !holder.IsRemoved && holder.Machine.UsesSocket(socket);
+    private static bool IsUsed(ushort socket, NodeSession? holder) => holder is { IsRemoved: false } && holder.Machine.UsesSocket(socket);
 
     private void Close(ushort socket)
     {

@@ -16,11 +16,15 @@ internal sealed class PublicServices
 {
     private readonly StunServer _stun;
     private readonly HomeServer _homes;
+    private readonly Knocks _knocks;
     private readonly SerialFloors _floors;
+    private readonly Outbox _outbox;
     private readonly byte[] _answer = new byte[HomeServer.MaxAnswerBytes];
 
-    public PublicServices(NodeOptions options, PublicKey transportKey, SerialFloors floors, RandomSource random, DropCounters drops)
+    public PublicServices(NodeOptions options, PublicKey transportKey, SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
     {
+        _outbox = outbox;
+        _knocks = new Knocks(outbox, random, drops);
         _floors = floors;
         _stun = new StunServer(random, drops);
         Relay = new RelayMachine(options.Relay, random, drops);
@@ -45,18 +49,18 @@ internal sealed class PublicServices
         }
     }
 
-    public void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> request, Outbox outbox)
+    public void HandleStun(Instant now, Endpoint remote, ReadOnlySpan<byte> request)
     {
-        if (outbox.TryReserve(StunServer.MaxAnswerBytes, out Span<byte> room) && _stun.TryAnswer(now, remote, request, room, out int bytes))
+        if (_outbox.TryReserve(StunServer.MaxAnswerBytes, out Span<byte> room) && _stun.TryAnswer(now, remote, request, room, out int bytes))
         {
-            outbox.Commit(new NetworkPath(remote), bytes);
+            _outbox.Commit(new NetworkPath(remote), bytes);
         }
     }
 
     /// <summary>Answers a sealed question of a home's methods.</summary>
     public void Answer(Instant now, in WallClock clock, RpcMachine rpc, in Question question, ReadOnlySpan<byte> body)
     {
-        if ((HomeMethod)question.Method is not (HomeMethod.Register or HomeMethod.Connect or HomeMethod.Unregister))
+        if ((HomeMethod)question.Method is not (HomeMethod.Register or HomeMethod.Connect or HomeMethod.Unregister or HomeMethod.Knock))
         {
             _ = rpc.Refuse(now, question, Refusal.UnknownMethod);
             return;
@@ -74,7 +78,9 @@ internal sealed class PublicServices
             return;
         }
 
-        int bytes = _homes.Answer(now, clock.At(now), question.Remote, (HomeMethod)question.Method, body, _answer);
+        int bytes = question.Method == (int)HomeMethod.Knock
+            ? _knocks.Answer(now, question.Remote, body, _answer)
+            : _homes.Answer(now, clock.At(now), question.Remote, (HomeMethod)question.Method, body, _answer);
         _ = bytes > 0 ? rpc.Answer(now, question, _answer.AsSpan(0, bytes)) : rpc.Refuse(now, question, Refusal.Malformed);
     }
 

@@ -62,4 +62,7 @@ public sealed class NodeSession : Deadlined
     internal bool IsClosedTold { get; set; }
 
     internal List<ConnectionId> LocalIds { get; } = [];
+
+    /// <summary>The id of the peer's that a stateless reset would name, as far as the table knows.</summary>
+    internal ConnectionId PeerId { get; set; }
 }

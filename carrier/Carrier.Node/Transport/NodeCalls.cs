@@ -1,13 +1,14 @@
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Dht.Rpc;
+using Carrier.Node.Addresses;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
 
 namespace Carrier.Node.Transport;
 
-/// <summary>The node's own sealed calls (register, unregister, connect): who asked, so that the answer finds its way back.</summary>
-internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer)
+/// <summary>The node's own sealed calls (register, unregister, connect, knock): who asked, so that the answer finds its way back.</summary>
+internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer, NatTest? natTest)
 {
     private readonly Dictionary<CallId, Pending> _pending = [];
     private readonly byte[] _body = new byte[ConnectQuestion.MaxBytes];
@@ -29,6 +30,15 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
                 && rpc.TryAsk(now, request.Home.Key, request.Home.Endpoint, (int)HomeMethod.Connect, _body.AsSpan(0, bytes), AskOptions.None, out CallId call))
             {
                 _pending.Add(call, new Pending(now, default, null, request));
+            }
+        }
+
+        while (natTest is not null && natTest.TryRequest(out KnockRequest knock))
+        {
+            KnockQuestion question = new() { Port = knock.Port, TransactionId = knock.TransactionId, FromOtherPort = knock.FromOtherPort };
+            if (rpc.TryAsk(now, knock.Home.Key, knock.Home.Endpoint, (int)HomeMethod.Knock, _body.AsSpan(0, question.Encode(_body)), AskOptions.None, out CallId call))
+            {
+                _pending.Add(call, new Pending(now, default, null, Knock: knock));
             }
         }
     }
@@ -59,6 +69,13 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
                 dialer!.Reconnected(now, lost, found);
             }
         }
+        else if (pending.Knock is { } knock)
+        {
+            if (KnockAnswer.TryParse(effect.Body.Span, out KnockAnswer knocked))
+            {
+                natTest!.Answered(knock, knocked);
+            }
+        }
         else if (pending.Connect is not { } request)
         {
             homes!.Answered(now, pending.Home, effect.Body.Span, now - pending.AskedAt);
@@ -84,7 +101,7 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         {
             dialer!.NotConnected(now, request);
         }
-        else if (pending.Reconnect is null)
+        else if (pending is { Reconnect: null, Knock: null })
         {
             homes!.Failed(now, pending.Home);
         }
@@ -110,5 +127,5 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         return true;
     }
 
-    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null);
+    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null, KnockRequest? Knock = null);
 }

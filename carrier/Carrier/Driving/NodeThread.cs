@@ -18,6 +18,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     private const int MaxDatagramBytes = 65_536;
 
     private readonly HashSet<SessionDriver> _sessions = [];
+    private readonly ContinuationThread _application = new();
     private readonly ILogger _logger = logger;
 
     /// <summary>For the network thread alone, once it runs.</summary>
@@ -33,6 +34,16 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     /// <summary>The live sessions. For the network thread alone.</summary>
     public IReadOnlyCollection<SessionDriver> Sessions => _sessions;
+
+    /// <summary>Has the application run what it waited with: at the end of the turn, or at once where this thread has none. Any thread.</summary>
+    public void Wake(ContinuationThread.Continuation continuation)
+    {
+        _application.Add(continuation);
+        if (!HasTurn)
+        {
+            _application.Flush();
+        }
+    }
 
     /// <summary>Asks the machine something. Any thread.</summary>
     public Task<T> AskAsync<T>(Func<Instant, T> ask)
@@ -111,6 +122,8 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
         return any;
     }
 
+    protected override void OnTurnEnded() => _application.Flush();
+
     protected override void OnStopped()
     {
         foreach (SessionDriver session in _sessions.ToArray())
@@ -125,6 +138,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
         machine.Dispose();
         events.OnStopped();
+        _application.Stop();
     }
 
     private void Answer(Instant now, in NodeEffect effect)

@@ -13,7 +13,7 @@ internal sealed class PendingOpen(SessionDriver session) : NetworkWork
     public async ValueTask<CarrierStream> RunAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        session.Post(this);
+        session.RunOrPost(this);
         await using (cancellationToken.UnsafeRegister(
             static (state, token) => ((PendingOpen)state!)._result.TrySetCanceled(token), this).ConfigureAwait(false))
         {

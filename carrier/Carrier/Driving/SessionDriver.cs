@@ -49,6 +49,9 @@ internal sealed class SessionDriver : NetworkWork
 
     public void Post(NetworkWork work) => _thread.Post(work);
 
+    /// <inheritdoc cref="NetworkThread.RunOrPost"/>
+    public void RunOrPost(NetworkWork work) => _thread.RunOrPost(work);
+
     public void LogSubscriberFailed(Exception exception) => _thread.LogSubscriberFailed(Node, exception);
 
     /// <summary>Takes one thing the machine says.</summary>
@@ -186,7 +189,7 @@ internal sealed class SessionDriver : NetworkWork
 
     private void Accept(Instant now, StreamId id)
     {
-        StreamDriver stream = new(this, id, _thread.Pool);
+        StreamDriver stream = new(this, id, _thread);
         _streams.Add(id.Value, stream);
         Session.OnStreamOpened(stream.Stream);
         Pump(now, stream);
@@ -208,7 +211,7 @@ internal sealed class SessionDriver : NetworkWork
             }
 
             _ = _opens.Dequeue();
-            StreamDriver stream = new(this, id, _thread.Pool);
+            StreamDriver stream = new(this, id, _thread);
             _streams.Add(id.Value, stream);
             if (!open.TrySucceed(stream.Stream))
             {

@@ -30,6 +30,7 @@ internal sealed class StreamDriver : NetworkWork
     private bool _isWriteBlocked;
     private bool _isOutputDone;
     private bool _isInputDone;
+    private StreamPriority _priority = StreamPriority.Default;
 
     // Told by the application's threads.
     private bool _wantsToHearOfRoom;
@@ -37,12 +38,12 @@ internal sealed class StreamDriver : NetworkWork
     private long _resetAsked = NotAsked;
     private long _stopAsked = NotAsked;
 
-    public StreamDriver(SessionDriver session, StreamId id, SlabMemoryPool pool)
+    public StreamDriver(SessionDriver session, StreamId id, NodeThread thread)
     {
         _session = session;
         Id = id;
-        Pipe outgoing = new(Options(pool));
-        Pipe incoming = new(Options(pool));
+        Pipe outgoing = new(Options(thread));
+        Pipe incoming = new(Options(thread));
         _outgoing = outgoing.Reader;
         _incoming = incoming.Writer;
         Stream = new CarrierStream(this, incoming.Reader, outgoing.Writer);
@@ -52,6 +53,22 @@ internal sealed class StreamDriver : NetworkWork
 
     public CarrierStream Stream { get; }
 
+    /// <summary>As the application last said. Any thread.</summary>
+    public StreamPriority Priority
+    {
+        get => _priority;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)value.Urgency, (uint)StreamPriority.LeastUrgent, nameof(value));
+            _priority = value;
+            _session.Post(new NetworkCall<bool>(_ =>
+            {
+                _session.Machine.SetPriority(Id, value);
+                return true;
+            }));
+        }
+    }
+
     /// <summary>Nothing moves any more, in either direction.</summary>
     public bool IsDone => _isOutputDone && _isInputDone;
 
@@ -59,13 +76,13 @@ internal sealed class StreamDriver : NetworkWork
     public bool IsOutputEnding => Volatile.Read(ref _isOutputCompleted) && !_isOutputDone;
 
     /// <summary>The application flushed its output. Any thread.</summary>
-    public void OnFlushed() => _session.Post(this);
+    public void OnFlushed() => _session.RunOrPost(this);
 
     /// <summary>The application completed its output. Any thread.</summary>
     public void OnOutputCompleted()
     {
         Volatile.Write(ref _isOutputCompleted, true);
-        _session.Post(this);
+        _session.RunOrPost(this);
     }
 
     /// <summary>The application consumed input. Any thread.</summary>
@@ -75,7 +92,7 @@ internal sealed class StreamDriver : NetworkWork
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _wantsToHearOfRoom))
         {
-            _session.Post(this);
+            _session.RunOrPost(this);
         }
     }
 
@@ -83,7 +100,7 @@ internal sealed class StreamDriver : NetworkWork
     public void OnInputCompleted(ulong code)
     {
         _ = Interlocked.CompareExchange(ref _stopAsked, (long)(code & long.MaxValue), NotAsked);
-        _session.Post(this);
+        _session.RunOrPost(this);
     }
 
     /// <summary>The application gives up sending. Any thread; the caller posts.</summary>
@@ -123,8 +140,8 @@ internal sealed class StreamDriver : NetworkWork
 
     protected internal override void Run(Instant now) => _session.Pump(now, this);
 
-    private static PipeOptions Options(SlabMemoryPool pool) => new(
-        pool, new ReusedWorkScheduler(), new ReusedWorkScheduler(), PauseBytes, ResumeBytes, SlabMemoryPool.SlabBytes, useSynchronizationContext: false);
+    private static PipeOptions Options(NodeThread thread) => new(
+        thread.Pool, new ContinuationScheduler(thread), new ContinuationScheduler(thread), PauseBytes, ResumeBytes, SlabMemoryPool.SlabBytes, useSynchronizationContext: false);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PumpOutgoing()

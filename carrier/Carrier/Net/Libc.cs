@@ -24,7 +24,8 @@ internal static unsafe partial class Libc
     public const short PollIn = 0x1;
     public const short PollOut = 0x4;
 
-    public const int EfdNonBlockCloExec = 0x800 | 0x80000;
+    public const int EfdCloExec = 0x80000;
+    public const int EfdNonBlockCloExec = 0x800 | EfdCloExec;
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     public static partial nint SendMsg(SafeHandle socket, MsgHdr* message, int flags);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Carrier.Core;
 using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
@@ -6,9 +7,13 @@ using Microsoft.Extensions.Logging;
 namespace Carrier.Net;
 
 /// <summary>
-/// The one thread that owns a node's sockets and drives its machine: receive, run posted work, keep deadlines, transmit, sleep.
+/// The thread that owns a node's sockets and drives its machine: receive, run posted work, keep deadlines, transmit, sleep.
 /// A subclass takes the machine's effects to the application in <see cref="DrainEffects"/>, where no application code may run.
 /// </summary>
+/// <remarks>
+/// Whoever has the turn drives the machine. The thread lets go of it only to sleep; meanwhile an application's thread may take it
+/// (<see cref="RunOrPost"/>) to do its own work and send what comes of it, which saves waking this thread.
+/// </remarks>
 internal abstract partial class NetworkThread : IAsyncDisposable
 {
     /// <summary>Batches received, and batches sent, before the other direction gets its turn: at most 1 MB each.</summary>
@@ -24,6 +29,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     private readonly SpinBudget _spin;
     private readonly ILogger _logger;
     private readonly NetworkWorkQueue _work = new();
+
+    // Guards the machine, the sockets and all below. Taken once a wake-up, never a packet.
+    private readonly Lock _turn = new();
     private readonly TaskCompletionSource<Exception?> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(DatagramSocket.SlabBytes, pinned: true);
     private readonly byte[] _toSend = GC.AllocateUninitializedArray<byte>(DatagramSocket.SlabBytes, pinned: true);
@@ -33,7 +41,13 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     private int _blockedOffset;
     private bool _isBlocked;
 
+    // When the sleeping thread wakes by itself, and whether it waits for room to send.
+    private Instant _sleepsUntil;
+    private bool _awaitsRoom;
+
     private int _sleep = Awake;
+    private Exception? _fault;
+    private bool _isRunning;
     private bool _isStarted;
     private volatile bool _isStopping;
 
@@ -74,6 +88,38 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         WakeIfAsleep();
     }
 
+    /// <summary>Runs <paramref name="work"/> here and now, and sends what comes of it, where nobody else drives the machine; else posts it. Any thread, no allocation.</summary>
+    public void RunOrPost(NetworkWork work)
+    {
+        if (_turn.IsHeldByCurrentThread || !_turn.TryEnter())
+        {
+            Post(work);
+            return;
+        }
+
+        bool isRunning = _isRunning;
+        try
+        {
+            if (isRunning)
+            {
+                RunAsGuest(work);
+            }
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+
+        if (isRunning)
+        {
+            OnTurnEnded();
+        }
+        else
+        {
+            Post(work);
+        }
+    }
+
     /// <summary>Lets the thread finish its turn, with work posted before and what that makes the machine send, and waits for its end.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -98,6 +144,14 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     /// <returns>True when that changed the machine, so that it may have more to send or another deadline.</returns>
     protected abstract bool DrainEffects(Instant now);
 
+    /// <summary>Whether this thread drives the machine now.</summary>
+    protected bool HasTurn => _turn.IsHeldByCurrentThread;
+
+    /// <summary>Called at the end of a turn by whoever had it, after letting go of it where nothing is left to do: the moment to wake the application.</summary>
+    protected virtual void OnTurnEnded()
+    {
+    }
+
     /// <summary>Called when the thread has done its last turn and posted work is abandoned, by whichever thread ends it.</summary>
     protected virtual void OnStopped()
     {
@@ -106,16 +160,27 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     private void Run()
     {
         Exception? fault = null;
+        _turn.Enter();
+        _isRunning = true;
         try
         {
             bool isLast;
             do
             {
+                if (_fault is not null)
+                {
+                    ExceptionDispatchInfo.Throw(_fault);
+                }
+
                 isLast = _isStopping;
                 bool isIdle = Turn();
                 if (isIdle && !isLast)
                 {
                     Sleep();
+                }
+                else
+                {
+                    OnTurnEnded(); // with more to do: whoever it wakes posts
                 }
             }
             while (!isLast);
@@ -129,6 +194,34 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         }
 
         Close(fault);
+        _turn.Exit();
+        OnTurnEnded();
+    }
+
+    /// <summary>Another thread's turn: its work and what that has to send, but nothing of what others posted or sent to us.</summary>
+    private void RunAsGuest(NetworkWork work)
+    {
+        bool isDone;
+        try
+        {
+            Instant now = MonotonicClock.Now;
+            work.Run(now);
+            _ = DrainEffects(now);
+            isDone = Transmit(now) & !DrainEffects(now);
+        }
+#pragma warning disable CA1031 // as in Run: it ends this node, not the caller
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _fault = e;
+            isDone = false;
+        }
+
+        // The thread sleeps by what it knew before.
+        if (!isDone || (_isBlocked && !_awaitsRoom) || _probes.HasChanged || _machine.NextDeadline < _sleepsUntil)
+        {
+            WakeIfAsleep();
+        }
     }
 
     /// <summary>Goes once around; true when nothing is left to do before a packet, a deadline or a post.</summary>
@@ -231,24 +324,36 @@ internal abstract partial class NetworkThread : IAsyncDisposable
 
         int writer = _isBlocked ? _sockets.IndexOf(_blocked.Path.Remote.Family) : SocketWaiter.NoWriter;
         Instant start = MonotonicClock.Now;
-        Instant deadline = _machine.NextDeadline;
-        if (_spin.IsWorthwhile && Spin(Instant.Min(deadline, start + _spin.Limit), writer))
-        {
-            return;
-        }
-
+        _awaitsRoom = _isBlocked;
+        _sleepsUntil = _machine.NextDeadline;
         Interlocked.Exchange(ref _sleep, Asleep);
 
-        // Looked at only after the mark is visible: whoever posts from now on sees it and wakes us.
+        // Looked at only after the mark is visible: whoever posts, or changes the machine, from now on sees it and wakes us.
         if (_work.IsEmpty && !_isStopping)
         {
-            Instant now = MonotonicClock.Now;
-            TimeSpan timeout = deadline == Instant.Never ? Timeout.InfiniteTimeSpan : deadline > now ? deadline - now : TimeSpan.Zero;
-            _ = _waiter.Wait(timeout, writer);
-            _spin.Learn(MonotonicClock.Now - start);
+            _turn.Exit();
+            OnTurnEnded();
+            if (!_spin.IsWorthwhile || !Spin(Instant.Min(_sleepsUntil, start + _spin.Limit), writer))
+            {
+                _ = _waiter.Wait(Remaining(_sleepsUntil), writer);
+                _spin.Learn(MonotonicClock.Now - start);
+            }
+
+            _turn.Enter();
         }
 
         Volatile.Write(ref _sleep, Awake);
+    }
+
+    private static TimeSpan Remaining(Instant deadline)
+    {
+        if (deadline == Instant.Never)
+        {
+            return Timeout.InfiniteTimeSpan;
+        }
+
+        Instant now = MonotonicClock.Now;
+        return deadline > now ? deadline - now : TimeSpan.Zero;
     }
 
     /// <summary>Looks for work without sleeping; true when some came.</summary>
@@ -277,6 +382,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
 
     private void Close(Exception? fault)
     {
+        _isRunning = false;
         _work.Close();
         OnStopped();
         _probes.Dispose();

@@ -39,6 +39,22 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         return new ChildProcess(process!);
     }
 
+    /// <summary>What it has used of its core so far, user and kernel.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    public async Task WriteLineAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
+    }
+
     /// <summary>Reads the next line it prints.</summary>
     /// <exception cref="InvalidOperationException">It ended without one.</exception>
     public async Task<string> ReadLineAsync() =>

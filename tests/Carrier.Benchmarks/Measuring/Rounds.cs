@@ -14,6 +14,8 @@ internal sealed class Rounds
         return known.Count == 0 ? null : Samples.Median(known);
     }
 
+    public double Sum(string name) => _rounds.Sum(round => round.GetValueOrDefault(name) ?? 0);
+
     /// <summary>The median of this subject's figure over the other's of the same round: noise that both met cancels.</summary>
     public double MedianRatio(string name, Rounds other) =>
         Samples.Median(_rounds.Zip(other._rounds, (mine, its) => Samples.Ratio(mine[name] ?? 0, its[name] ?? 0)));

@@ -8,6 +8,7 @@ namespace Carrier.Benchmarks.Peers;
 /// <code>
 /// sink   'S' | length 8            then length bytes; answered by the server's CPU time for them, nanoseconds, 8
 /// echo   'E' | message bytes 8     then messages, each sent back, until the stream ends
+/// count  'C' | zero 8              then bytes until the stream ends; answered by how many they were, 8
 /// </code>
 /// Numbers are little-endian.
 /// </remarks>
@@ -18,10 +19,23 @@ internal static class BenchProtocol
 
     private const byte Sink = (byte)'S';
     private const byte Echo = (byte)'E';
+    private const byte Count = (byte)'C';
 
     public static Task WriteSinkAsync(Stream stream, long bytes) => WriteAsync(stream, Sink, bytes);
 
     public static Task WriteEchoAsync(Stream stream, int messageBytes) => WriteAsync(stream, Echo, messageBytes);
+
+    public static Task WriteCountAsync(Stream stream) => WriteAsync(stream, Count, 0);
+
+    /// <summary>Ends what is counted; returns what the server counted once it has all.</summary>
+    public static async Task<long> EndCountAsync(CarrierStream stream)
+    {
+        await stream.Output.CompleteAsync();
+        byte[] answer = new byte[sizeof(long)];
+        await stream.Input.AsStream().ReadExactlyAsync(answer);
+        await stream.DisposeAsync();
+        return BinaryPrimitives.ReadInt64LittleEndian(answer);
+    }
 
     public static async Task<double> ReadCpuSecondsAsync(Stream stream)
     {
@@ -37,13 +51,17 @@ internal static class BenchProtocol
         while (await stream.ReadAtLeastAsync(request, RequestBytes, throwOnEndOfStream: false) == RequestBytes)
         {
             long number = BinaryPrimitives.ReadInt64LittleEndian(request.AsSpan(1));
-            if (request[0] == Sink)
+            switch (request[0])
             {
-                await ServeSinkAsync(stream, number);
-            }
-            else
-            {
-                await ServeEchoAsync(stream, (int)number);
+                case Sink:
+                    await ServeSinkAsync(stream, number);
+                    break;
+                case Count:
+                    await ServeCountAsync(stream);
+                    break;
+                default:
+                    await ServeEchoAsync(stream, (int)number);
+                    break;
             }
         }
     }
@@ -76,6 +94,19 @@ internal static class BenchProtocol
         BinaryPrimitives.WriteInt64LittleEndian(answer, (long)((CpuClock.Seconds - before) * 1e9));
         await stream.WriteAsync(answer);
         await stream.FlushAsync();
+    }
+
+    private static async Task ServeCountAsync(Stream stream)
+    {
+        byte[] buffer = new byte[ChunkBytes];
+        long bytes = 0;
+        for (int read; (read = await stream.ReadAsync(buffer)) > 0; bytes += read)
+        {
+        }
+
+        byte[] answer = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(answer, bytes);
+        await stream.WriteAsync(answer);
     }
 
     private static async Task ServeEchoAsync(Stream stream, int messageBytes)

@@ -11,6 +11,9 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
 {
     private const string Protocol = "bench/1";
 
+    /// <summary>Streams of one session served at once.</summary>
+    private const int MaxServed = 256;
+
     private readonly DeviceKeys _device = DeviceKeys.Generate(SystemRandomSource.Shared);
     private readonly TransportKey _transportKey = TransportKey.Generate(SystemRandomSource.Shared);
     private CarrierNode? _seed;
@@ -29,24 +32,25 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
         _node = await StartAsync(_seed.ServingAddress!.Value);
         _ = _node.Listen(Protocol, async (session, stop) =>
         {
+            HashSet<Task> serving = [];
             while (await session.AcceptStreamAsync(stop) is { } stream)
             {
-                try
+                _ = serving.Add(ServeAsync(stream, serve));
+                if (serving.Count >= MaxServed)
                 {
-                    await serve(stream.AsStream());
-                    await stream.DisposeAsync();
-                }
-                catch (CarrierException)
-                {
-                    return; // the client went away
+                    _ = serving.Remove(await Task.WhenAny(serving));
+                    _ = serving.RemoveWhere(task => task.IsCompleted);
                 }
             }
+
+            await Task.WhenAll(serving);
         });
         await _node.WaitUntilReadyAsync();
-        return $"{_node.TrustId}/{_seed.ServingAddress}";
+        return $"{_node.TrustId}/{_seed.ServingAddress}/{_node.LocalEndpoints[0]}";
     }
 
-    public override async Task<Stream> ConnectAsync(string arg)
+    /// <summary>Dials, and leaves the streams to the caller.</summary>
+    public async Task<CarrierSession> DialAsync(string arg)
     {
         if (!TrustId.TryParse(arg.Split('/')[0], out TrustId peer) || !SeedAddress.TryParse(arg.Split('/')[1], out SeedAddress seed))
         {
@@ -54,9 +58,17 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
         }
 
         _node ??= await StartAsync(seed);
-        CarrierSession session = await _node.ConnectAsync(peer, Protocol);
+        return await _node.ConnectAsync(peer, Protocol);
+    }
+
+    public override async Task<Stream> ConnectAsync(string arg)
+    {
+        CarrierSession session = await DialAsync(arg);
         return new SessionStream(session, (await session.OpenStreamAsync()).AsStream());
     }
+
+    /// <summary>Live streams of all sessions, and slabs out with them.</summary>
+    public Task<(int Streams, int Slabs)> HeldAsync() => _node is null ? Task.FromResult((0, 0)) : _node.HeldAsync();
 
     public override async ValueTask DisposeAsync()
     {
@@ -72,6 +84,19 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
 
         _device.Dispose();
         _transportKey.Dispose();
+    }
+
+    private static async Task ServeAsync(CarrierStream stream, Func<Stream, Task> serve)
+    {
+        try
+        {
+            await serve(stream.AsStream());
+            await stream.DisposeAsync();
+        }
+        catch (CarrierException)
+        {
+            return; // the client went away
+        }
     }
 
     private Task<CarrierNode> StartAsync(SeedAddress seed)

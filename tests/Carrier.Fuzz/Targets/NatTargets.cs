@@ -121,6 +121,27 @@ public static class NatTargets
         }
     }
 
+    public static void KnockQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (KnockQuestion.TryParse(data, out KnockQuestion question))
+        {
+            byte[] again = new byte[KnockQuestion.MaxBytes];
+            Assert.InRange(question.Encode(again), 1, data.Length);
+            Assert.NotEqual(0, question.Port);
+        }
+    }
+
+    public static void KnockAnswerParse(ReadOnlySpan<byte> data)
+    {
+        if (KnockAnswer.TryParse(data, out KnockAnswer answer))
+        {
+            byte[] again = new byte[KnockAnswer.MaxBytes];
+            int bytes = answer.Encode(again);
+            Assert.True(KnockAnswer.TryParse(again.AsSpan(0, bytes), out KnockAnswer second));
+            Assert.Equal(answer, second);
+        }
+    }
+
     // Whatever a peer says of its ports, the probes end, and none goes to port zero.
     private static void Walk(PortProbes probes)
     {

@@ -83,6 +83,86 @@ public sealed class NetworkThreadTests
     }
 
     [Fact]
+    public async Task RunOrPost_runs_on_the_caller_and_sends_while_the_thread_sleeps()
+    {
+        EchoMachine machine = new();
+        await using TestThread thread = new(machine, DatagramSocketsTests.Bind("Plain"));
+        using Socket client = Client(thread);
+        Endpoint remote = Endpoint.From((IPEndPoint)client.LocalEndPoint!);
+        thread.Start();
+        byte[] answer = new byte[2];
+        int here = 0;
+        for (int i = 0; i < 200; i++)
+        {
+            int caller = Environment.CurrentManagedThreadId;
+            byte mark = (byte)i;
+            thread.RunOrPost(new RecordingWork(() =>
+            {
+                here += Environment.CurrentManagedThreadId == caller ? 1 : 0;
+                machine.ToSend.Enqueue((remote, [mark]));
+            }));
+
+            Assert.Equal(1, client.Receive(answer));
+            Assert.Equal(mark, answer[0]);
+        }
+
+        Assert.True(here > 0, "the thread was never found asleep");
+        Assert.Null(await StopAsync(thread));
+    }
+
+    [Fact]
+    public async Task RunOrPost_from_within_a_turn_waits_for_its_end()
+    {
+        await using TestThread thread = new(new EchoMachine(), DatagramSocketsTests.Bind("Plain"));
+        thread.Start();
+        TaskCompletionSource<bool> ran = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool isOver = false;
+        thread.Post(new RecordingWork(() =>
+        {
+            thread.RunOrPost(new RecordingWork(() => ran.SetResult(isOver)));
+            isOver = true;
+        }));
+
+        Assert.True(await ran.Task.WaitAsync(Patience, Cancellation));
+    }
+
+    [Fact]
+    public async Task Deadline_brought_forward_on_another_thread_is_kept()
+    {
+        TaskCompletionSource<Instant> woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        EchoMachine machine = new();
+        machine.OnTimeout = now =>
+        {
+            machine.NextDeadline = Instant.Never;
+            woken.TrySetResult(now);
+        };
+        await using TestThread thread = new(machine, DatagramSocketsTests.Bind("Plain"));
+        thread.Start();
+        TaskCompletionSource isUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        thread.Post(new RecordingWork(isUp.SetResult));
+        await isUp.Task.WaitAsync(Patience, Cancellation);
+
+        thread.RunOrPost(new RecordingWork(() => machine.NextDeadline = MonotonicClock.Now + TimeSpan.FromMilliseconds(5)));
+
+        _ = await woken.Task.WaitAsync(Patience, Cancellation);
+    }
+
+    [Fact]
+    public async Task Fault_on_another_thread_stops_this_one_and_is_told()
+    {
+        await using TestThread thread = new(new EchoMachine(), DatagramSocketsTests.Bind("Plain"));
+        thread.Start();
+        RecordingWork late = new(() => Assert.Fail("ran"));
+
+        thread.RunOrPost(new RecordingWork(() => throw new InvalidOperationException("broken")));
+        Exception? fault = await thread.Stopped.WaitAsync(Patience, Cancellation);
+        thread.RunOrPost(late);
+
+        Assert.Equal("broken", fault?.Message);
+        Assert.Equal(1, late.Abandoned);
+    }
+
+    [Fact]
     public async Task Effects_that_change_the_machine_are_followed_by_a_transmit()
     {
         EchoMachine machine = new();

@@ -94,6 +94,7 @@ public sealed class PathTests
     public void TryTransmit_searches_the_path_mtu_without_calling_its_probes_lost(int pathBytes, int found)
     {
         SessionPair pair = new() { Passes = (_, _, length) => length <= pathBytes };
+        SendSome(pair);
         pair.Run(TimeSpan.FromSeconds(10));
 
         Assert.Equal(found, pair.Initiator.Machine.Statistics.PacketBytes);
@@ -101,9 +102,20 @@ public sealed class PathTests
     }
 
     [Fact]
+    public void TryTransmit_searches_no_path_mtu_for_a_session_that_says_little()
+    {
+        SessionPair pair = new();
+        int largest = 0;
+        pair.Sent = (_, _, packet) => largest = Math.Max(largest, packet.Length);
+        pair.Run(TimeSpan.FromSeconds(60));
+        Assert.InRange(largest, 1, 1_200);
+    }
+
+    [Fact]
     public void HandleTimeout_black_hole_brings_packets_back_to_the_base()
     {
         SessionPair pair = new();
+        SendSome(pair);
         pair.Run(TimeSpan.FromSeconds(10));
         Assert.Equal(1_452, pair.Initiator.Machine.Statistics.PacketBytes);
         pair.Passes = (_, _, length) => length <= 1_200;
@@ -149,5 +161,12 @@ public sealed class PathTests
     {
         pair.Initiator.Machine.AddCandidatePath(pair.Now, new NetworkPath(SessionPair.ResponderAddress));
         pair.Responder.Machine.AddCandidatePath(pair.Now, new NetworkPath(SessionPair.InitiatorAddress));
+    }
+
+    // Enough that larger packets are worth looking for.
+    private static void SendSome(SessionPair pair)
+    {
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        pair.Initiator.Machine.Write(id, new byte[20_000]);
     }
 }

@@ -57,7 +57,7 @@ internal sealed class SessionPair
 
     public SessionPair(
         ulong seed = 1, Wire? wire = null, SessionOptions? options = null, TransportParameters? parameters = null, bool relayed = false,
-        CipherSuite suite = CipherSuite.ChaCha20Poly1305)
+        CipherSuite suite = CipherSuite.ChaCha20Poly1305, int initiatorSlabs = 4_096)
     {
         Random = new SeededRandom(seed);
         Wire = wire ?? new Wire();
@@ -71,7 +71,7 @@ internal sealed class SessionPair
 
         SessionEnd Make(SessionRole role, byte[] send, byte[] receive, ConnectionId local, ConnectionId remote, bool relay)
         {
-            SlabPool pool = new(4_096, 64);
+            SlabPool pool = new(role == SessionRole.Initiator ? initiatorSlabs : 4_096, 64);
             DropCounters drops = new();
             Endpoint peer = role == SessionRole.Initiator ? ResponderAddress : InitiatorAddress;
             SessionSetup setup = new()

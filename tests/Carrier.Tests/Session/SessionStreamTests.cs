@@ -55,6 +55,67 @@ public sealed class SessionStreamTests
     }
 
     [Fact]
+    public void Write_takes_little_more_than_the_window_where_that_is_asked_for()
+    {
+        SessionPair pair = new(options: new SessionOptions { MaxUnsentBytes = 100_000 });
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        byte[] data = Bytes(3, 2_000_000);
+        int written = pair.Initiator.Machine.Write(id, data);
+        Assert.Equal(100_000, written);
+        Assert.True(pair.RunUntil(
+            () =>
+            {
+                bool isTold = pair.Initiator.Has(SessionEffectKind.StreamWritable);
+                pair.Initiator.Effects.Clear();
+                written += isTold ? pair.Initiator.Machine.Write(id, data.AsSpan(written)) : 0;
+                return pair.Responder.Received.TryGetValue(id.Value, out MemoryStream? received) && received.Length == data.Length;
+            },
+            Minute));
+        Assert.Equal(data, pair.Responder.Received[id.Value].ToArray());
+    }
+
+    [Fact]
+    public void Write_with_every_slab_of_the_node_out_tells_when_there_is_one_again()
+    {
+        SessionPair pair = new(initiatorSlabs: 1);
+        Assert.True(pair.Initiator.Pool.TryRent(out byte[] elsewhere)); // by another session of the node
+        Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        Assert.Equal(0, pair.Initiator.Machine.Write(id, new byte[1_000]));
+        pair.Run(TimeSpan.FromSeconds(1));
+        Assert.False(pair.Initiator.Has(SessionEffectKind.StreamWritable));
+
+        pair.Initiator.Pool.Return(elsewhere);
+        Assert.True(pair.RunUntil(() => pair.Initiator.Has(SessionEffectKind.StreamWritable), TimeSpan.FromMilliseconds(20)));
+        Assert.Equal(1_000, pair.Initiator.Machine.Write(id, new byte[1_000]));
+        Assert.True(pair.RunUntil(() => pair.Responder.Received.Count > 0, Minute));
+    }
+
+    [Fact]
+    public void Write_streams_that_share_one_slab_all_get_their_bytes_through()
+    {
+        SessionPair pair = new(initiatorSlabs: 1);
+        Dictionary<StreamId, int> left = [];
+        for (int i = 0; i < 4; i++)
+        {
+            Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
+            left.Add(id, 100_000 - pair.Initiator.Machine.Write(id, new byte[100_000]));
+        }
+
+        Assert.True(pair.RunUntil(
+            () =>
+            {
+                foreach (SessionEffect effect in pair.Initiator.Effects.Where(effect => effect.Kind == SessionEffectKind.StreamWritable).ToList())
+                {
+                    left[effect.Stream] -= pair.Initiator.Machine.Write(effect.Stream, new byte[left[effect.Stream]]);
+                }
+
+                pair.Initiator.Effects.Clear();
+                return pair.Responder.Received.Count == 4 && pair.Responder.Received.Values.All(received => received.Length == 100_000);
+            },
+            Minute));
+    }
+
+    [Fact]
     public void Reset_and_StopSending_reach_the_peer_and_free_everything()
     {
         SessionPair pair = new(wire: new Wire { Loss = 0.2 });

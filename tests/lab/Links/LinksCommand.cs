@@ -30,7 +30,7 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
 
     public static async Task RunAsync(Arguments arguments, Tally tally, CancellationToken cancellation)
     {
-        string? bench = arguments.Text("--bench") ?? Repository.Built("tests/Carrier.Benchmarks", "carrier-bench");
+        string? bench = arguments.Text("--bench") ?? Repository.Program("tests/Carrier.Benchmarks", "carrier-bench");
         if (!File.Exists(bench))
         {
             tally.Skip("links", "no executable carrier-bench: dotnet build -c Release tests/Carrier.Benchmarks, or --bench PATH");

@@ -24,15 +24,27 @@ internal sealed class CarrierCommands(string carrier, string seed)
 
     public string Seed => seed;
 
+    /// <summary>What kind of program is measured, in words for a report.</summary>
+    public string Make => Repository.IsNative(carrier)
+        ? "native, as published"
+        : "NOT native: it compiles itself while it starts, some 0.3 s more in every first dial; tests/lab/publish makes what users get";
+
     /// <summary>Null, with a reason said in <paramref name="missing"/>, when either executable is not there.</summary>
     public static CarrierCommands? Find(Arguments arguments, out string missing)
     {
-        string? carrier = arguments.Text("--carrier") ?? Repository.Built("carrier/Carrier.Agent", "carrier");
-        string? seed = arguments.Text("--seed") ?? Repository.Built("bootstrap", "carrier-seed");
+        string? carrier = arguments.Text("--carrier") ?? Repository.Program("carrier/Carrier.Agent", "carrier");
+        string? seed = arguments.Text("--seed") ?? Repository.Program("bootstrap", "carrier-seed");
         missing = !File.Exists(carrier) ? $"no executable {carrier ?? "carrier"}: dotnet build -c Release carrier/Carrier.Agent, or --carrier PATH"
             : !File.Exists(seed) ? $"no executable {seed ?? "carrier-seed"}: dotnet build -c Release bootstrap, or --seed PATH"
             : "";
-        return missing.Length > 0 ? null : new CarrierCommands(Path.GetFullPath(carrier!), Path.GetFullPath(seed!));
+        if (missing.Length > 0)
+        {
+            return null;
+        }
+
+        var commands = new CarrierCommands(Path.GetFullPath(carrier!), Path.GetFullPath(seed!));
+        Tally.Say($"{commands.Carrier} ({commands.Make}), {commands.Seed}");
+        return commands;
     }
 
     public static IEnumerable<string> SeedUp(Site site, string folder) =>

@@ -165,6 +165,7 @@ public sealed class ReceiveBuffer(SlabPool pool, long maxOffset) : IDisposable
 
     public void Dispose() => _window.FreeAll();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool BreaksFinalSize(long end, bool fin) =>
         _finalSize >= 0 ? end > _finalSize || (fin && end != _finalSize) : fin && end < HighestReceived;
 

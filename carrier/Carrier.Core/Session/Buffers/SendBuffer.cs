@@ -33,6 +33,8 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
 
     public bool Finished { get; private set; }
 
+    public long UnsentBytes => WrittenOffset - SentOffset;
+
     /// <summary>Bytes <see cref="Write"/> would accept now, while the node has slabs.</summary>
     public int WritableBytes => Finished ? 0 : maxBufferedBytes - (int)(WrittenOffset - AcknowledgedOffset);
 
@@ -188,6 +190,7 @@ public sealed class SendBuffer(SlabPool pool, int maxBufferedBytes) : IDisposabl
 
     public void Dispose() => _window.FreeAll();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private SendRange Sent(long start, int length)
     {
         bool fin = Finished && start + length == WrittenOffset;

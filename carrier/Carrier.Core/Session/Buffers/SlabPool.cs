@@ -21,6 +21,9 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
 
     public int Retained => _retained.Count;
 
+    /// <summary>Whether <see cref="TryRent"/> would say yes.</summary>
+    public bool HasRoom => Outstanding < maxSlabs;
+
     /// <summary>A slab of unspecified content, or false when the node has committed all it may.</summary>
     public bool TryRent(out byte[] slab)
     {

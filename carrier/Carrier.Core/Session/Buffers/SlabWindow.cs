@@ -79,6 +79,7 @@ internal sealed class SlabWindow(SlabPool pool)
     }
 
     /// <summary>The committed bytes from <paramref name="offset"/> to the end of its slab.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> At(long offset)
     {
         byte[]? slab = Slot(offset / SlabBytes);

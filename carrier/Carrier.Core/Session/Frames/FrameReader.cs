@@ -208,6 +208,7 @@ public ref struct FrameReader(ReadOnlySpan<byte> packet)
         return (!hasLength || Varint.TryRead(ref _rest, out length)) && length <= (ulong)_rest.Length && TryTake((int)length, out data);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryTake(int length, out ReadOnlySpan<byte> taken)
     {
         if (_rest.Length < length)

@@ -37,6 +37,7 @@ public ref struct FrameWriter(Span<byte> packet)
     }
 
     /// <summary>Writes a type and the numbers after it: ACK's head, RESET_STREAM, STOP_SENDING, the MAX_ frames, RETIRE_CONNECTION_ID.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryWriteNumbers(FrameType type, params scoped ReadOnlySpan<ulong> numbers)
     {
         int bytes = Varint.Length((ulong)type);
@@ -226,8 +227,10 @@ public ref struct FrameWriter(Span<byte> packet)
     }
 
     /// <summary>Writes a number where room was already measured.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Put(ulong number) => Length += Varint.Write(_packet[Length..], number);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int StreamHeadBytes(ulong stream, ulong offset) => 1 + Varint.Length(stream) + (offset == 0 ? 0 : Varint.Length(offset));
 
     private static int EndpointBytes(Endpoint endpoint) => 1 + (endpoint.IsIPv4 ? 4 : 16) + sizeof(ushort);

@@ -18,6 +18,8 @@ internal sealed class PathState
     /// <summary>How much more than it sent us an unproven address may be sent (RFC 9000 §8.1).</summary>
     private const int AmplificationFactor = 3;
 
+    private const long BytesBeforeMtuSearch = 10 * MtuSearch.BaseBytes;
+
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(30);
 
     private readonly Probe[] _probes = new Probe[MaxOutstanding];
@@ -48,6 +50,9 @@ internal sealed class PathState
     public Pacer Pacer { get; }
 
     public MtuSearch Mtu { get; }
+
+    /// <summary>When to probe for a larger size: not before the path has carried about a first window, since a session that says little gains nothing by it.</summary>
+    public Instant MtuProbeAt => IsValidated && SentBytes >= BytesBeforeMtuSearch ? Mtu.NextProbeAt : Instant.Never;
 
     public bool IsValidated { get; private set; }
 

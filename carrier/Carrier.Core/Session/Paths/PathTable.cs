@@ -64,7 +64,7 @@ internal sealed class PathTable
     {
         get
         {
-            Instant deadline = Active.IsValidated ? Active.Mtu.NextProbeAt : Instant.Never;
+            Instant deadline = Active.MtuProbeAt;
             foreach (PathState path in _paths)
             {
                 deadline = Instant.Min(deadline, path.NextChallengeAt);
@@ -148,8 +148,14 @@ internal sealed class PathTable
     }
 
     /// <summary>The peer's newest packet that is no mere probe came over <paramref name="path"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void OnPeerUses(Instant now, PathState path)
     {
+        if (path == Active && path == _peerPath)
+        {
+            return; // nothing to choose anew: what may be better shows when it answers a challenge
+        }
+
         _peerPath = path;
         Choose(now);
     }
@@ -209,7 +215,7 @@ internal sealed class PathTable
         }
 
         probing = Active;
-        return Active.IsValidated && Active.Mtu.NextProbeAt <= now;
+        return Active.MtuProbeAt <= now;
     }
 
     /// <summary>Ends rounds that got no answer: such paths go, unless in use.</summary>

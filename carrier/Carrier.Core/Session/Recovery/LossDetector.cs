@@ -90,7 +90,7 @@ public sealed class LossDetector(RttEstimator rtt)
                 return _lossTime;
             }
 
-            return _probeTimerStartedAt + (Rtt.ProbeTimeout * (1 << Math.Min(ProbeTimeouts, MaxProbeBackoffDoublings)));
+            return _probeTimerStartedAt + new TimeSpan(Rtt.ProbeTimeout.Ticks << Math.Min(ProbeTimeouts, MaxProbeBackoffDoublings));
         }
     }
 
@@ -189,7 +189,7 @@ public sealed class LossDetector(RttEstimator rtt)
         }
 
         DetectLosses(now, ref report);
-        _sent.Retire(now - (Rtt.ProbeTimeout * WatchProbeTimeouts));
+        _sent.Retire(now - new TimeSpan(Rtt.ProbeTimeout.Ticks * WatchProbeTimeouts));
         return report;
     }
 
@@ -304,7 +304,7 @@ public sealed class LossDetector(RttEstimator rtt)
     {
         _lossTime = Instant.Never;
         ulong end = LargestAcked ?? 0;
-        TimeSpan lossDelay = RoundTrip * _timeThresholdEighths / 8;
+        TimeSpan lossDelay = new(RoundTrip.Ticks * _timeThresholdEighths / 8);
         lossDelay = lossDelay > RttEstimator.Granularity ? lossDelay : RttEstimator.Granularity;
         for (ulong from = _sent.First; _sent.TryNextOutstanding(from, end, out ulong number); from = number + 1)
         {

@@ -13,10 +13,13 @@ internal sealed class PacketNumberSet(int capacity)
 
     private readonly ulong[] _words = new ulong[capacity / WordBits];
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Contains(ulong packetNumber) => (Word(packetNumber) >> (int)(packetNumber % WordBits) & 1) != 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ulong packetNumber) => Word(packetNumber) |= 1UL << (int)(packetNumber % WordBits);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Remove(ulong packetNumber) => Word(packetNumber) &= ~(1UL << (int)(packetNumber % WordBits));
 
     /// <summary>The smallest member in [from, end), or false. The stretch is no longer than the capacity.</summary>
@@ -55,6 +58,7 @@ internal sealed class PacketNumberSet(int capacity)
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private ref ulong Word(ulong packetNumber) => ref _words[IndexOf(packetNumber)];
 
     private int IndexOf(ulong packetNumber) => (int)(packetNumber / WordBits) & (_words.Length - 1);

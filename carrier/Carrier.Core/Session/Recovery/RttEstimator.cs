@@ -13,6 +13,7 @@ public sealed class RttEstimator
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxAckDelay, Zero);
         _maxAckDelay = maxAckDelay;
+        SetProbeTimeout();
     }
 
     /// <summary>Assumed before the first sample: RFC 9002 §6.2.2.</summary>
@@ -33,7 +34,7 @@ public sealed class RttEstimator
     public TimeSpan Min { get; private set; } = InitialRtt;
 
     /// <summary>The probe timeout before backoff: smoothed + max(4 × rttvar, granularity) + max_ack_delay (RFC 9002 §6.2.1).</summary>
-    public TimeSpan ProbeTimeout => Smoothed + Larger(4 * Variation, Granularity) + _maxAckDelay;
+    public TimeSpan ProbeTimeout { get; private set; }
 
     /// <summary>After persistent congestion the path may be another one: <see cref="Min"/> restarts at the next sample (RFC 9002 §5.2).</summary>
     public void ForgetMin() => _minForgotten = true;
@@ -51,6 +52,7 @@ public sealed class RttEstimator
             Min = Latest;
             Smoothed = Latest;
             Variation = Latest / 2;
+            SetProbeTimeout();
             return;
         }
 
@@ -60,7 +62,11 @@ public sealed class RttEstimator
         TimeSpan adjusted = Latest >= Min + delay ? Latest - delay : Latest;
         Variation = new TimeSpan(((3 * Variation.Ticks) + (Smoothed - adjusted).Duration().Ticks) / 4);
         Smoothed = new TimeSpan(((7 * Smoothed.Ticks) + adjusted.Ticks) / 8);
+        SetProbeTimeout();
     }
+
+    // Every packet asks for it, only a sample changes it.
+    private void SetProbeTimeout() => ProbeTimeout = Smoothed + Larger(new TimeSpan(4 * Variation.Ticks), Granularity) + _maxAckDelay;
 
     private static TimeSpan Larger(TimeSpan left, TimeSpan right) => left > right ? left : right;
 

@@ -8,7 +8,8 @@ namespace Carrier.Core.Session.Recovery;
 /// </summary>
 internal sealed class SentFrameStore
 {
-    private const int InitialRecords = 256;
+    /// <summary>Room to begin with: an idle session must stay small.</summary>
+    private const int InitialRecords = 16;
 
     private struct Record
     {
@@ -94,6 +95,7 @@ internal sealed class SentFrameStore
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Release(int head)
     {
         while (head != 0)
@@ -104,6 +106,7 @@ internal sealed class SentFrameStore
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Take()
     {
         Count++;
@@ -122,6 +125,7 @@ internal sealed class SentFrameStore
         return ++_used;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Recycle(int index)
     {
         Count--;

@@ -44,7 +44,8 @@ internal sealed class SentPackets
     /// </summary>
     public const int MaxOutstanding = 1 << 18;
 
-    private const int InitialCapacity = 256;
+    /// <summary>Room to begin with: an idle session must stay small.</summary>
+    private const int InitialCapacity = 64;
 
     private SentPacket[] _ring = new SentPacket[InitialCapacity];
     private PacketNumberSet _outstanding = new(InitialCapacity);
@@ -76,6 +77,7 @@ internal sealed class SentPackets
         Next++;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddUntracked()
     {
         MakeRoom();
@@ -90,6 +92,7 @@ internal sealed class SentPackets
         Next++;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNextOutstanding(ulong from, ulong end, out ulong packetNumber) =>
         _outstanding.TryNext(Math.Max(from, First), Math.Min(end, Next), out packetNumber);
 
@@ -103,6 +106,7 @@ internal sealed class SentPackets
     public bool IsResolved(ulong packetNumber) =>
         packetNumber < First || !(_outstanding.Contains(packetNumber) || _watched.Contains(packetNumber));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void RemoveOutstanding(ulong packetNumber)
     {
         _outstanding.Remove(packetNumber);
@@ -122,6 +126,7 @@ internal sealed class SentPackets
     }
 
     /// <summary>Stops watching packets sent before <paramref name="horizon"/>, and moves <see cref="First"/> up to what is unresolved.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Retire(Instant horizon)
     {
         while (TryNextWatched(First, Next, out ulong packetNumber) && this[packetNumber].SentAt < horizon)
@@ -145,6 +150,7 @@ internal sealed class SentPackets
         Frames.Release(this[packetNumber].Frames);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MakeRoom()
     {
         if (Next - First < (ulong)_ring.Length)

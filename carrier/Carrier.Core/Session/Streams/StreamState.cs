@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Carrier.Core.Session.Buffers;
 
 namespace Carrier.Core.Session.Streams;
@@ -45,7 +46,13 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
 
     public StreamNotice Notices { get; set; }
 
+    /// <summary>Changed only while the stream is in no ring of <see cref="SendTurns"/>.</summary>
+    public StreamPriority Priority { get; set; } = StreamPriority.Default;
+
     public bool InSendQueue { get; set; }
+
+    /// <summary>The one after it in the ring of <see cref="SendTurns"/>.</summary>
+    public StreamState? NextInTurn { get; set; }
 
     /// <summary>Waits for the session's MAX_DATA.</summary>
     public bool IsHeld { get; set; }
@@ -56,6 +63,9 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
 
     /// <summary>The application was refused bytes and waits to hear that it may write again.</summary>
     public bool WantsWritable { get; set; }
+
+    /// <summary>The node had no slab for what the application wrote.</summary>
+    public bool IsStarved { get; set; }
 
     /// <summary>The application was told to read and has not yet read all.</summary>
     public bool ReadableTold { get; set; }
@@ -90,8 +100,12 @@ internal sealed class StreamState(StreamId id, SendBuffer? send, ReceiveBuffer? 
     private bool IsEndKnown => Receive is null || EndTold || PeerResetCode is not null || StopCode is not null;
 
     /// <summary>There is something to send within the stream's own limit.</summary>
-    public bool CanSend => Send is not null && ResetCode is null
-        && (Send.HasLost || (Send.HasPending && (Send.SentOffset < SendLimit || Send.SentOffset == Send.WrittenOffset)));
+    public bool CanSend
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        get => Send is not null && ResetCode is null
+            && (Send.HasLost || (Send.HasPending && (Send.SentOffset < SendLimit || Send.SentOffset == Send.WrittenOffset)));
+    }
 
     /// <summary>Moves the peer's limit on after a read; true when MAX_STREAM_DATA should say so.</summary>
     public bool AdvanceWindow(Instant now, TimeSpan roundTrip)

@@ -12,10 +12,11 @@ internal sealed class StreamTable(
     SessionOptions options, SessionRole role, TransportParameters local, TransportParameters remote, SlabPool pool, FlowControl flow)
 {
     private readonly Dictionary<ulong, StreamState> _live = [];
-    private readonly Queue<StreamState> _sendable = new();
+    private readonly SendTurns _sendable = new();
     private readonly Queue<StreamState> _held = new();
     private readonly Queue<StreamState> _controls = new();
     private readonly Queue<StreamState> _notices = new();
+    private readonly Queue<StreamState> _starved = new();
     private StreamCounts _bidirectional = new(remote.MaxBidirectionalStreams, local.MaxBidirectionalStreams);
     private StreamCounts _unidirectional = new(remote.MaxUnidirectionalStreams, local.MaxUnidirectionalStreams);
     private StreamState? _latest;
@@ -31,7 +32,10 @@ internal sealed class StreamTable(
     public bool HasControls => _controls.Count > 0;
 
     /// <summary>Some stream has bytes its own limit and the session's allow; held streams wait for MAX_DATA.</summary>
-    public bool HasSendable => _sendable.Count > 0;
+    public bool HasSendable => !_sendable.IsEmpty;
+
+    /// <summary>Some stream's writer waits for the node to have a slab.</summary>
+    public bool HasStarved => _starved.Count > 0;
 
     /// <summary>Some finished stream has bytes or a fin the peer has not acknowledged.</summary>
     public bool HasUndelivered
@@ -185,8 +189,46 @@ internal sealed class StreamTable(
     {
         if (!stream.InSendQueue && stream.CanSend)
         {
-            stream.InSendQueue = true;
-            _sendable.Enqueue(stream);
+            _sendable.Add(stream);
+        }
+    }
+
+    public void SetPriority(StreamState stream, StreamPriority priority)
+    {
+        bool waits = stream.InSendQueue;
+        if (waits)
+        {
+            _sendable.Remove(stream);
+        }
+
+        stream.Priority = priority;
+        if (waits)
+        {
+            _sendable.Add(stream);
+        }
+    }
+
+    /// <summary>A write was cut short though the stream's own buffer has room: its writer hears when the pool has a slab again.</summary>
+    public void AwaitSlab(StreamState stream)
+    {
+        if (!stream.IsStarved)
+        {
+            stream.IsStarved = true;
+            _starved.Enqueue(stream);
+        }
+    }
+
+    /// <summary>Has the writers that waited for slabs try again, if there is one.</summary>
+    public void FeedStarved()
+    {
+        while (pool.HasRoom && _starved.TryDequeue(out StreamState? stream))
+        {
+            stream.IsStarved = false;
+            if (stream.WantsWritable)
+            {
+                stream.WantsWritable = false;
+                Notify(stream, StreamNotice.Writable);
+            }
         }
     }
 
@@ -198,12 +240,12 @@ internal sealed class StreamTable(
         {
             if (!stream.CanSend)
             {
-                _ = _sendable.Dequeue();
-                stream.InSendQueue = false;
+                _sendable.RemoveFirst();
             }
             else if (flow.SendCredit <= 0 && !stream.Send!.HasLost && stream.Send.SentOffset < stream.Send.WrittenOffset)
             {
-                Hold(_sendable.Dequeue());
+                _sendable.RemoveFirst();
+                Hold(stream);
             }
             else
             {
@@ -214,12 +256,18 @@ internal sealed class StreamTable(
         return false;
     }
 
-    /// <summary>The stream at the front had its packet: round robin.</summary>
-    public void Rotate()
+    /// <summary>The stream whose turn it was had its packet: the next one's turn, unless it is to be sent in one go.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void EndTurn(StreamState stream)
     {
-        StreamState stream = _sendable.Dequeue();
-        stream.InSendQueue = false;
-        Schedule(stream);
+        if (!stream.CanSend)
+        {
+            _sendable.RemoveFirst();
+        }
+        else if (stream.Priority.IsIncremental)
+        {
+            _sendable.Rotate();
+        }
     }
 
     public void ReleaseHeld()
@@ -237,6 +285,11 @@ internal sealed class StreamTable(
         if (!stream.CanForget || !_live.Remove(stream.Id.Value))
         {
             return;
+        }
+
+        if (stream.InSendQueue)
+        {
+            _sendable.Remove(stream); // given up while others went first
         }
 
         stream.Control = StreamControl.None;
@@ -261,12 +314,12 @@ internal sealed class StreamTable(
         _held.Clear();
         _controls.Clear();
         _notices.Clear();
+        _starved.Clear();
     }
 
     // Out of the round, so that what it loses meanwhile brings it back: lost bytes need no credit.
     private void Hold(StreamState stream)
     {
-        stream.InSendQueue = false;
         if (!stream.IsHeld)
         {
             stream.IsHeld = true;

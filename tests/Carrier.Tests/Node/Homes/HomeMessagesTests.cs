@@ -23,6 +23,9 @@ public sealed class HomeMessagesTests
             RegisterStatus.Done, TimeSpan.FromMinutes(5), Addresses.Of("203.0.113.7:61000"), new(1790000001)).Encode(_buffer));
         AssertGolden("connect-question", new ConnectQuestion { Target = new(KeyBytes), First = initiation }.Encode(_buffer));
         AssertGolden("connect-answer", new ConnectAnswer(ConnectStatus.Connected, 0x0123456789ABCDEF, TimeSpan.FromSeconds(60)).Encode(_buffer));
+        KnockQuestion knock = new() { Port = 61001, TransactionId = KeyBytes.AsSpan(0, StunMessage.TransactionIdBytes), FromOtherPort = true };
+        AssertGolden("knock-question", knock.Encode(_buffer));
+        AssertGolden("knock-answer", new KnockAnswer(KnockStatus.Sent).Encode(_buffer));
         AssertGolden("device-record", Record().Encode(_buffer));
         AssertGolden("device-record-nat", (Record() with { Nat = NatDescriptionTests.Golden }).Encode(_buffer));
         HomeProof.Write(_buffer, HomeMethod.Register, new(KeyBytes), new(1790000000));
@@ -36,6 +39,8 @@ public sealed class HomeMessagesTests
         HostileInput.Feed(NatVectors.Get("register-answer"), NatTargets.RegisterAnswerParse);
         HostileInput.Feed(NatVectors.Get("connect-question"), NatTargets.ConnectQuestionParse);
         HostileInput.Feed(NatVectors.Get("connect-answer"), NatTargets.ConnectAnswerParse);
+        HostileInput.Feed(NatVectors.Get("knock-question"), NatTargets.KnockQuestionParse);
+        HostileInput.Feed(NatVectors.Get("knock-answer"), NatTargets.KnockAnswerParse);
         HostileInput.Feed(NatVectors.Get("device-record"), NatTargets.DeviceRecordParse);
         HostileInput.Feed(NatVectors.Get("device-record-nat"), NatTargets.DeviceRecordParse);
     }
