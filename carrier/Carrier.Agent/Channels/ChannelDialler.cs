@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using Carrier.Agent.Network;
-using Carrier.Chain.Channels;
 using Carrier.Chain.Primitives;
 using Microsoft.Extensions.Logging;
 

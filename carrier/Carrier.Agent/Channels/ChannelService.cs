@@ -22,11 +22,12 @@ internal sealed partial class ChannelService : IAsyncDisposable
     /// <summary>… with one peer.</summary>
     public const int MaxOfPeer = 16;
 
+    private const string StoreName = "channels.db";
+
     /// <summary>A node that is slow to answer is asked again in the next round, not in this one.</summary>
     private static readonly RpcPatience NodePatience = RpcPatience.Standard with { WholeAnswer = TimeSpan.FromSeconds(10), Retries = 0 };
 
     private readonly AgentHome _home;
-    private readonly INetwork _network;
     private readonly KeystoreContents _owner;
     private readonly P256Signer _signer;
     private readonly ChannelStore _store;
@@ -42,7 +43,6 @@ internal sealed partial class ChannelService : IAsyncDisposable
     private ChannelService(AgentHome home, INetwork network, KeystoreContents owner, WalletSession session, ChannelStore store, ILogger logger)
     {
         _home = home;
-        _network = network;
         _owner = owner;
         _signer = new P256Signer(owner.Owner!);
         _store = store;
@@ -55,7 +55,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
         }
 
         _tasks.Begin(() => ToTheEndAsync(Desk.RunAsync));
-        _listening = network.Listen(ChannelListener.Protocol, new ChannelListener(FindForPayer, MeetAsync).AnswerAsync);
+        _listening = network.Listen(ChannelListener.Protocol, AnswerAsync);
     }
 
     public ChainDesk Desk { get; }
@@ -78,7 +78,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
         {
             session = await WalletSession.OpenAsync(home, network.TrustId, choice, NodePatience, cancellationToken).ConfigureAwait(false);
             session.LetGo();
-            ChannelStore store = ChannelStore.Open(Path.Combine(session.Folder, "channels.db"));
+            ChannelStore store = ChannelStore.Open(Path.Combine(session.Folder, StoreName));
             return new ChannelService(home, network, owner, session, store, logger);
         }
         catch (InvalidDataException e)
@@ -94,6 +94,19 @@ internal sealed partial class ChannelService : IAsyncDisposable
             owner.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Whether a home has channels on a network that are not over.</summary>
+    public static bool HasRunning(AgentHome home, string network)
+    {
+        string file = Path.Combine(home.Chain, network, StoreName);
+        if (!File.Exists(file))
+        {
+            return false;
+        }
+
+        using ChannelStore store = ChannelStore.Open(file);
+        return store.ReadAll().Any(static record => !IsOver(record));
     }
 
     /// <summary>Every channel of this home, those that are over last.</summary>
@@ -152,6 +165,8 @@ internal sealed partial class ChannelService : IAsyncDisposable
         _stop.Dispose();
     }
 
+    private static bool IsOver(ChannelRecord record) => record.State is ChannelState.Closed or ChannelState.Refunded or ChannelState.Abandoned;
+
     private static PayerPolicy Policy(Sela window) => new() { PrepaidWindow = window, TakesReceipts = true };
 
     private static IEnumerable<OutPoint> InputsOf(LiveChannel channel) =>
@@ -162,7 +177,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
     /// <summary>Goes on with a channel of the store. A proposal nobody waits for any more is taken back: its coins never left.</summary>
     private void Resume(ChannelRecord record)
     {
-        if (record.State is ChannelState.Closed or ChannelState.Refunded or ChannelState.Abandoned)
+        if (IsOver(record))
         {
             _over[record.Channel] = record;
             return;
@@ -237,6 +252,26 @@ internal sealed partial class ChannelService : IAsyncDisposable
         {
             _ = _meeting.Release();
         }
+    }
+
+    /// <summary>Answers a payer's session as a task of this service, so that none is left when the channels are put away.</summary>
+    private Task AnswerAsync(IPeerSession session, CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _tasks.Begin(async () =>
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, cancellationToken);
+            try
+            {
+                await new ChannelListener(FindForPayer, MeetAsync).AnswerAsync(session, either.Token).ConfigureAwait(false);
+                done.SetResult();
+            }
+            catch (Exception e)
+            {
+                done.SetException(e); // the node's to judge, as that of any handler
+            }
+        });
+        return done.Task;
     }
 
     private bool HasRoom(TrustId peer)

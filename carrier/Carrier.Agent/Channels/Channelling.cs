@@ -189,17 +189,17 @@ internal sealed class Channelling(ChannelService channels, INetwork network, Tim
     private async Task CloseAsync(CloseChannelRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
         LiveChannel channel = channels.Find(request.Channel);
+        if (!channel.IsPayer && channel.Record.Voucher.IsNone)
+        {
+            throw new AgentException(ExitCode.Failure, "Nothing was paid, so there is nothing to close with: the payer closes, or takes its deposit back after the lock height.");
+        }
+
         Action close = channel.Machine is PayerChannel payer ? payer.Close : ((PayeeChannel)channel.Machine).Close;
         await channel.Shell.TurnAsync(close, cancellationToken).ConfigureAwait(false);
         channel.Wanted.Beat();
         if (channel.Record.State is ChannelState.Proposed or ChannelState.Funding)
         {
             throw new AgentException(ExitCode.Failure, $"The channel is not funded yet ({channel.Report().Trouble ?? "it waits for a block"}): try again when it is Open.");
-        }
-
-        if (!channel.IsPayer && channel.Record.Voucher.IsNone)
-        {
-            throw new AgentException(ExitCode.Failure, "Nothing was paid, so there is nothing to close with: the payer closes, or takes its deposit back after the lock height.");
         }
 
         bool isSigned = await channel.Changed.UntilAsync(

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Carrier.Agent.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Service;
 using Carrier.Agent.State;
@@ -80,6 +81,12 @@ internal static class UpCommand
         foreach (RpcNode node in choice.ToNodes())
         {
             node.Dispose(); // only to find out now whether they read
+        }
+
+        if (settings.Chain is { } before && before.Network != choice.Network && ChannelService.HasRunning(context.Home, before.ToNetwork().Name))
+        {
+            throw new AgentException(
+                ExitCode.Usage, $"This home has channels on {before.Network} that are not over, and nobody would watch them: close them first, or use another --home for {choice.Network}.");
         }
 
         context.Home.Ensure();

@@ -24,6 +24,7 @@ public sealed class WalletStore : IDisposable
     public static WalletStore Open(string path) => new(ChainDatabase.Open(path, Version, Schema));
 
     /// <summary>Notes the intent to send. When this returns it is on disk, and only then may the transaction leave.</summary>
+    /// <exception cref="IOException">It is not on disk.</exception>
     public void AddIntent(Transaction transaction, Core.UnixTime now, Sela amount, Sela fee, string recipient, string note)
     {
         ArgumentNullException.ThrowIfNull(transaction);
@@ -87,7 +88,14 @@ public sealed class WalletStore : IDisposable
     private void Run(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
         using SqliteCommand command = Command(sql, parameters);
-        _ = command.ExecuteNonQuery();
+        try
+        {
+            _ = command.ExecuteNonQuery();
+        }
+        catch (SqliteException e)
+        {
+            throw new IOException($"The wallet's file could not be written ({e.Message}): nothing was sent. Is there room on the disk?", e);
+        }
     }
 
     private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)

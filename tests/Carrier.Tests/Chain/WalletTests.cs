@@ -126,6 +126,25 @@ public class WalletTests
     }
 
     [Fact]
+    public async Task Send_whose_intent_cannot_be_written_sends_nothing()
+    {
+        using var rig = new Rig();
+        await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
+        ChainWallet wallet = rig.Open(node);
+        _ = await wallet.SyncAsync(CancellationToken.None);
+        using (Microsoft.Data.Sqlite.SqliteConnection other = new($"Data Source={rig.WalletFile};Pooling=False"))
+        {
+            other.Open();
+            using Microsoft.Data.Sqlite.SqliteCommand fail = other.CreateCommand();
+            fail.CommandText = "CREATE TRIGGER full BEFORE INSERT ON sent BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END;";
+            _ = fail.ExecuteNonQuery();
+        }
+
+        await Assert.ThrowsAsync<IOException>(() => wallet.SendAsync(rig.Key, Bob, Sela.FromEla(1), CoinSelection.DefaultFee, "", CancellationToken.None));
+        Assert.Empty(node.Pool);
+    }
+
+    [Fact]
     public async Task Refused_payment_frees_its_coins()
     {
         using var rig = new Rig();

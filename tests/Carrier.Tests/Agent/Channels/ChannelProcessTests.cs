@@ -135,6 +135,31 @@ public sealed class ChannelProcessTests
         Assert.Equal(payer.Paid, (await rig.UntilAsync("b", channel => channel.Paid == payer.Paid)).Paid);
     }
 
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    public async Task Either_side_restored_from_an_old_backup_is_paid_or_pays_by_the_others_highest_voucher(string restored)
+    {
+        await using ChannelRig rig = await ChannelRig.StartAsync();
+        await rig.OpenAsync("1", "1", 100);
+        Assert.Equal(0, (await rig.RunAsync("a", "channel", "pay", rig.Who["b"].Id, "0.1")).Code);
+        await rig.KillAsync(restored);
+        using (var backup = new Backup(rig.File(restored)))
+        {
+            await rig.UpAsync(restored);
+            Assert.Equal(0, (await rig.RunAsync("a", "channel", "pay", rig.Who["b"].Id, "0.15")).Code);
+            await rig.KillAsync(restored);
+            backup.PutBack();
+        }
+
+        await rig.UpAsync(restored);
+        await ChannelRig.UntilAsync(async () => (await rig.PoolAsync()).Count == 1);
+        await rig.MineAsync(6);
+        Assert.Equal(0.25m, await rig.BalanceAsync("b"));
+        _ = await rig.UntilAsync("a", channel => channel.State == "Closed");
+        Assert.True((await rig.ShowAsync(restored))!.Restored);
+    }
+
     [Fact]
     public async Task Commands_say_by_their_code_what_went_wrong()
     {
@@ -149,6 +174,37 @@ public sealed class ChannelProcessTests
         Assert.Equal(3, (await rig.RunAsync("nobody", "channel", "list")).Code);
         (int code, JsonElement[] lines) = await rig.RunAsync("a", "channel", "list", "--json");
         Assert.Equal((0, "Abandoned"), (code, lines[^1].GetProperty("channel").GetProperty("state").GetString()));
+    }
+
+    /// <summary>The channels of a home as they were once.</summary>
+    private sealed class Backup : IDisposable
+    {
+        private readonly string _folder;
+        private readonly DirectoryInfo _kept = Directory.CreateTempSubdirectory("channels-");
+
+        public Backup(string home)
+        {
+            _folder = Path.Combine(home, "chain", "devnet");
+            foreach (string file in Directory.GetFiles(_folder, "channels.db*"))
+            {
+                File.Copy(file, Path.Combine(_kept.FullName, Path.GetFileName(file)));
+            }
+        }
+
+        public void PutBack()
+        {
+            foreach (string file in Directory.GetFiles(_folder, "channels.db*"))
+            {
+                File.Delete(file);
+            }
+
+            foreach (FileInfo file in _kept.GetFiles())
+            {
+                file.CopyTo(Path.Combine(_folder, file.Name));
+            }
+        }
+
+        public void Dispose() => _kept.Delete(recursive: true);
     }
 
     private static decimal Ela(string text) => decimal.Parse(text, CultureInfo.InvariantCulture);
