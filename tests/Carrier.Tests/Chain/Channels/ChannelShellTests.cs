@@ -126,9 +126,9 @@ public sealed class ChannelShellTests : IDisposable
             Theirs = new End(back.Reader, there.Writer);
         }
 
-        public IDuplexPipe Ours { get; }
+        public End Ours { get; }
 
-        public IDuplexPipe Theirs { get; }
+        public End Theirs { get; }
 
         public async Task WriteAsync(ChannelMessage message) => await Theirs.Output.WriteAsync(Frame(message), Cancel);
 
