@@ -195,8 +195,8 @@ public sealed partial class NodeMachine
             }
         }
 
-        // A serving node is there for others at once; another one is part of the network when others can find it.
-        if (!_isReady && (_options.Serve || _directory.IsPublished))
+        // A serving node is there for others at once; another one is part of the network when others can find it, or when its links are all there is.
+        if (!_isReady && (_options.Serve || _directory.IsPublished || (_looksOnLinks && !_directory.ExpectsNetwork)))
         {
             _isReady = true;
             _effects.Enqueue(new NodeEffect(NodeEffectKind.Ready));

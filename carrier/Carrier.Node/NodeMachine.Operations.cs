@@ -3,6 +3,7 @@ using Carrier.Core.Identity;
 using Carrier.Core.Session.Recovery;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node;
@@ -53,6 +54,23 @@ public sealed partial class NodeMachine
 
         Settle(now);
         return operation;
+    }
+
+    /// <summary>Tells that the shell looks for devices on the links it is on: dials wait a moment for <see cref="Meet"/>. A node that knows of no seed has nobody
+    /// else to wait for and is ready.</summary>
+    public void LookOnLinks(Instant now)
+    {
+        _dialer?.LooksOnLinks = true;
+        _looksOnLinks = true;
+        Settle(now);
+    }
+
+    /// <summary>Takes in a device that said on a link of ours that it is <paramref name="device"/>'s: dials under way knock there. Nothing of it is believed yet.</summary>
+    public void Meet(Instant now, PeerDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        _dialer?.Meet(now, Clock, device);
+        Settle(now);
     }
 
     /// <summary>Accepts sessions that name this protocol from now on.</summary>

@@ -50,6 +50,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
     private bool _isReady;
+    private bool _looksOnLinks;
 
     /// <param name="options">What to be.</param>
     /// <param name="transportKey">The key sealed questions to this node are sealed to; lasting for a serving node, made anew each run for others.</param>

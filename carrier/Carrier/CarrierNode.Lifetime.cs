@@ -1,12 +1,16 @@
 using System.Net;
 using System.Net.Sockets;
 using Carrier.Core;
+using Carrier.Core.Identity;
 using Carrier.Driving;
 using Carrier.Gateways;
 using Carrier.Hosting;
+using Carrier.Nat.Mdns;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
+using Carrier.OnLink;
 using Carrier.Tunnels;
 
 namespace Carrier;
@@ -102,6 +106,7 @@ public sealed partial class CarrierNode
 
     private void Start(HomeContact[] seeds)
     {
+        _linkDiscovery = StartLinkDiscovery();
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);
@@ -122,6 +127,40 @@ public sealed partial class CarrierNode
 
         IPAddress address = bound.ToIPEndPoint().Address;
         return PortMapper.Start(() => DefaultGateway.Find(bound.Port, address), SetMappedEndpoint, _logger);
+    }
+
+    /// <summary>Has the node found by multicast DNS, and find others, on the links where its sockets are heard.</summary>
+    private LinkDiscovery? StartLinkDiscovery()
+    {
+        Endpoint[] bound = [.. LocalEndpoints.Where(local => local.Scope != AddressScope.Loopback)];
+        if (!_options.MulticastDns || _options.Serve || _local is null || bound.Length == 0)
+        {
+            return null;
+        }
+
+        ushort port = bound[0].Port;
+        MdnsMachine machine = new(_local.TrustId, _local.Delegation.Encoded.Span, port, SystemRandomSource.Shared, new DropCounters());
+        LinkDiscovery discovery = LinkDiscovery.Start(machine, () => LinkInterfaces.Of(HostEndpoints.Of(_thread.Sockets), port), Meet, _logger);
+        _thread.LinkDiscovery = discovery;
+        _thread.Post(new NetworkCall<bool>(now =>
+        {
+            _thread.Machine.LookOnLinks(now);
+            return true;
+        }));
+        return discovery;
+    }
+
+    private void Meet(LinkPeer found)
+    {
+        if (Delegation.TryParse(found.Delegation.Span, out Delegation? delegation) && delegation.TrustId == found.Peer)
+        {
+            PeerDevice device = new(delegation, new DeviceRecord { Candidates = found.Candidates }, Sequence: 0, Expiry: default);
+            _thread.Post(new NetworkCall<bool>(now =>
+            {
+                _thread.Machine.Meet(now, device);
+                return true;
+            }));
+        }
     }
 
     private TunnelServer? StartTunnelServer()
@@ -189,6 +228,7 @@ public sealed partial class CarrierNode
         if (hosts is not null)
         {
             _thread.Machine.SetHostEndpoints(now, hosts);
+            _linkDiscovery?.LookAround();
         }
 
         _thread.Machine.TrimMemory();
@@ -200,6 +240,11 @@ public sealed partial class CarrierNode
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _upkeep.ConfigureAwait(false);
+        if (_linkDiscovery is not null)
+        {
+            await _linkDiscovery.DisposeAsync().ConfigureAwait(false);
+        }
+
         Task unmapped = _portMapper?.DisposeAsync().AsTask() ?? Task.CompletedTask;
         Task cancelled = _listeners.CancelAsync();
         NodeSnapshot snapshot = await SayGoodbyeAsync().ConfigureAwait(false);

@@ -8,6 +8,7 @@ using Carrier.Hosting;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Homes;
+using Carrier.OnLink;
 using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
 
@@ -28,6 +29,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
     private PortMapper? _portMapper;
+    private LinkDiscovery? _linkDiscovery;
     private TunnelClient? _tunnelClient;
     private TunnelServer? _tunnelServer;
     private Task? _disposal;
@@ -83,7 +85,8 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         return node;
     }
 
-    /// <summary>Waits until the node is part of the network and can be found: it met nodes, is registered at a home, and its record is stored.</summary>
+    /// <summary>Waits until the node is part of the network and can be found: it met nodes, is registered at a home, and its record is stored. One without
+    /// seeds and a state from before is found on its own links alone, at once.</summary>
     public Task WaitUntilReadyAsync(CancellationToken cancellationToken = default) => _ready.Task.WaitAsync(cancellationToken);
 
     /// <summary>Opens a session with a device of <paramref name="peer"/>, over whatever path there is; the best one is moved to by itself.</summary>

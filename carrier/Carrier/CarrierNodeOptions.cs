@@ -32,6 +32,9 @@ public sealed record CarrierNodeOptions
     /// <summary>Whether to ask the router for a forwarded port (PCP, NAT-PMP, UPnP). Never done by a node that serves or is bound to loopback alone.</summary>
     public bool PortMapping { get; init; } = true;
 
+    /// <summary>Whether to find devices on the same link by multicast DNS and be found there, without any seed. Never done by a node that serves or is bound to loopback alone.</summary>
+    public bool MulticastDns { get; init; } = true;
+
     /// <summary>The TCP port at seeds where a network without UDP is left through TLS. Zero never does.</summary>
     public ushort TunnelPort { get; init; } = 443;
 

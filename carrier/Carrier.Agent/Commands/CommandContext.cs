@@ -71,7 +71,7 @@ internal sealed class CommandContext
             return;
         }
 
-        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, channels: null, cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, multicastDns: true, channels: null, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             await runtime.Network.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
@@ -104,9 +104,10 @@ internal sealed class CommandContext
     /// <summary>Opens the keys and starts a node of this home.</summary>
     /// <param name="listen">What to bind; null for any address.</param>
     /// <param name="portMapping">Whether to ask the router for a port: not worth it for a node that lives as long as a command.</param>
+    /// <param name="multicastDns">Whether to look on the same link too.</param>
     /// <param name="channels">The chain its payment channels are on; null for none.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, ChainChoice? channels, CancellationToken cancellationToken)
+    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, bool multicastDns, ChainChoice? channels, CancellationToken cancellationToken)
     {
         // A logging framework is a quarter of the start: only for who asked.
         ILoggerFactory loggers = _verbose ? ConsoleLog.Create() : NullLoggerFactory.Instance;
@@ -117,7 +118,7 @@ internal sealed class CommandContext
             cancel =>
             {
                 KeystoreContents keys = OpenKeys();
-                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, Home.NodeState, loggers), cancel);
+                return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, multicastDns, Home.NodeState, loggers), cancel);
             },
             loggers.CreateLogger("Carrier.Agent"),
             cancellationToken,

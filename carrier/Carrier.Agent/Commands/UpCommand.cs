@@ -19,6 +19,8 @@ internal static class UpCommand
 
     private static readonly Option<bool> NoPortMapping = new("--no-port-mapping") { Description = "Do not ask the router for a forwarded port." };
 
+    private static readonly Option<bool> NoMulticastDns = new("--no-mdns") { Description = "Do not look for devices on the same link, nor be found there." };
+
     public static Command Build()
     {
         var command = new Command("up", """
@@ -27,7 +29,7 @@ internal static class UpCommand
             With --network or --node it runs payment channels on that chain, from then on at every start: the owner's key is opened for them.
             """)
         {
-            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping, WalletOptions.Network, WalletOptions.Node, WalletOptions.Foundation,
+            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping, NoMulticastDns, WalletOptions.Network, WalletOptions.Node, WalletOptions.Foundation,
         };
         command.SetAction(CommandContext.Action(RunAsync));
         return command;
@@ -38,7 +40,7 @@ internal static class UpCommand
         ReceiveRequest attendance = ReceiveOptions.Read(context, parsed, once: false, asks: false);
         ChainChoice? channels = ChooseChain(context, parsed);
         AgentRuntime runtime = await context.StartAgentAsync(
-            parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), channels, cancellationToken).ConfigureAwait(false);
+            parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), !parsed.GetValue(NoMulticastDns), channels, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             if (runtime.ChannelShortage is { } shortage)

@@ -32,6 +32,7 @@ internal sealed class CarrierNetwork : INetwork
                 Seeds = [.. settings.Seeds.Select(ReadSeed)],
                 Listen = settings.Listen is null ? null : ReadListen(settings.Listen),
                 PortMapping = settings.PortMapping,
+                MulticastDns = settings.MulticastDns,
                 StateDirectory = settings.StateFolder,
                 LoggerFactory = settings.LoggerFactory,
             };

@@ -8,5 +8,6 @@ namespace Carrier.Agent.Network;
 /// <param name="Seeds"><c>key@host:port</c>.</param>
 /// <param name="Listen"><c>address:port</c>, or null for any address and a free port.</param>
 /// <param name="PortMapping">Whether to ask the router for a forwarded port.</param>
+/// <param name="MulticastDns">Whether to find devices on the same link, and be found there.</param>
 internal sealed record NodeSettings(
-    KeystoreContents Keys, IReadOnlyList<string> Seeds, string? Listen, bool PortMapping, string StateFolder, ILoggerFactory LoggerFactory);
+    KeystoreContents Keys, IReadOnlyList<string> Seeds, string? Listen, bool PortMapping, bool MulticastDns, string StateFolder, ILoggerFactory LoggerFactory);

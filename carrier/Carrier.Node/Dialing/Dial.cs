@@ -18,6 +18,9 @@ internal sealed class Dial(ulong id, TrustId peer, string protocol, Instant dead
 
     public CongestionControl Congestion { get; init; }
 
+    /// <summary>Until when somebody on the same link may still speak up.</summary>
+    public Instant LinkUntil { get; init; }
+
     public List<DialAttempt> Attempts { get; } = [];
 
     /// <summary>Whether the network still looks for the peer's records.</summary>

@@ -33,6 +33,12 @@ internal sealed class Dialer(
     /// <summary>How long the last copy sent may take to be answered when nothing else is left to try.</summary>
     public static TimeSpan LastAnswerWait => TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a dial for which nobody is known yet waits for a device on the same link to speak up.</summary>
+    public static TimeSpan LinkPatience => TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Whether devices are looked for on our links, and told by <see cref="Meet"/>.</summary>
+    public bool LooksOnLinks { get; set; }
+
     /// <summary>How long a dial that knocks where it was answered before goes without the network.</summary>
     public TimeSpan WaitForNetwork => _initiations.Patience + DialAttempt.HomeGap;
 
@@ -48,7 +54,7 @@ internal sealed class Dialer(
             return false;
         }
 
-        Dial dial = new(id, peer, protocol, now + options.DialTimeout) { Congestion = congestion ?? options.Session.CongestionControl, IsResolving = true };
+        Dial dial = new(id, peer, protocol, now + options.DialTimeout) { Congestion = congestion ?? options.Session.CongestionControl, IsResolving = true, LinkUntil = LooksOnLinks ? now + LinkPatience : now };
         _dials.Add(id, dial);
         _deadlines.Set(dial, dial.EndsAt);
         foreach (PeerDevice device in known.Of(peer))
@@ -75,6 +81,15 @@ internal sealed class Dialer(
         }
 
         FailIfHopeless(now, dial);
+    }
+
+    /// <summary>A device on one of our links says whose it is: every dial for that TrustID knocks there.</summary>
+    public void Meet(Instant now, in WallClock clock, PeerDevice device)
+    {
+        foreach (Dial dial in _dials.Values.Where(dial => dial.Peer == device.Delegation.TrustId).ToArray())
+        {
+            Try(now, clock, dial, device);
+        }
     }
 
     /// <summary>Whether the dial still runs.</summary>
@@ -246,6 +261,12 @@ internal sealed class Dialer(
     {
         if (dial.IsResolving || !dial.Attempts.TrueForAll(attempt => attempt.IsExhausted))
         {
+            return;
+        }
+
+        if (dial.Attempts.Count == 0 && now < dial.LinkUntil)
+        {
+            _deadlines.Set(dial, Instant.Min(dial.EndsAt, dial.LinkUntil));
             return;
         }
 

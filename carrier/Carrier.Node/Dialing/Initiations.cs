@@ -103,7 +103,8 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
             attempt.Schedule = new PunchSchedule(now);
         }
 
-        attempt.Device = device;
+        // What a device says on our link is not signed and names no home: it adds to the record, it does not replace it.
+        attempt.Device = device.Sequence >= attempt.Device.Sequence ? device : attempt.Device;
     }
 
     /// <summary>Works on the next attempt whose time has come; false when there is none.</summary>

@@ -4,6 +4,7 @@ using Carrier.Core.Session;
 using Carrier.Net;
 using Carrier.Node;
 using Carrier.Node.Sessions;
+using Carrier.OnLink;
 using Carrier.Streams;
 using Carrier.Tunnels;
 using Microsoft.Extensions.Logging;
@@ -34,6 +35,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     /// <summary>The live sessions. For the network thread alone.</summary>
     public IReadOnlyCollection<SessionDriver> Sessions => _sessions;
+
+    /// <summary>Where dials are looked for beside the network; null where there is none. Set before the thread starts.</summary>
+    public LinkDiscovery? LinkDiscovery { get; set; }
 
     /// <summary>Has the application run what it waited with: at the end of the turn, or at once where this thread has none. Any thread.</summary>
     public void Wake(ContinuationThread.Continuation continuation)

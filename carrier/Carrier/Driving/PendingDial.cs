@@ -22,7 +22,11 @@ internal sealed class PendingDial(NodeThread thread, TrustId peer, string protoc
         }
     }
 
-    protected override ulong Begin(Instant now) => Machine.Dial(now, peer, protocol, options.CongestionControl);
+    protected override ulong Begin(Instant now)
+    {
+        Thread.LinkDiscovery?.Look(peer);
+        return Machine.Dial(now, peer, protocol, options.CongestionControl);
+    }
 
     protected override void GiveUp(ulong operation) => Machine.CancelDial(operation);
 }

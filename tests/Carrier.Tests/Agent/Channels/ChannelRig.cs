@@ -61,7 +61,7 @@ internal sealed class ChannelRig : IAsyncDisposable
     /// <summary>Starts a daemon; the chain is remembered by its home after the first time.</summary>
     public async Task UpAsync(string home, params string[] more)
     {
-        Process daemon = Start(home, ["up", "--seed", _seed!.Address.ToString(), "--no-port-mapping", .. more]);
+        Process daemon = Start(home, ["up", "--seed", _seed!.Address.ToString(), "--no-port-mapping", "--no-mdns", .. more]);
         _daemons[home] = daemon;
         await LineAsync(daemon, "READY ");
     }

@@ -145,7 +145,8 @@ public sealed class ChannelWatchTests : IDisposable
         liar.Lie = (method, parameters, result) => method == "getrawtransaction" && parameters["verbose"]!.GetValue<bool>()
             ? new JsonObject { ["blockhash"] = block } : result;
         using ChainAccess access = ChainAccessTests.Open(_folder, liar);
-        Assert.Equal(0u, (await LookAsync(new ChannelWatch(access, Transactions), access))!.FundingConfirmations);
+        Assert.True(await LookAsync(new ChannelWatch(access, Transactions), access) is null or { FundingConfirmations: 0 });
+        Assert.Equal(NodeFault.Lie, access.Nodes[0].Health.LastFault);
     }
 
     [Fact]
