@@ -201,6 +201,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         {
             _ = _dht.TryAddSeed(now, seed.Key, seed.Endpoint);
             _homes?.Offer(now, seed, rtt: null);
+            _addresses.Meet(seed.Endpoint);
         }
 
         _directory.ExpectsNetwork = _options.Seeds.Count > 0;

@@ -31,7 +31,7 @@ public sealed partial class CarrierNode
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
 
     /// <summary>Bytes of a stream that wait in the machine, where the window is not larger: as many again wait in the pipe before it.</summary>
-    private const int MaxUnsentBytes = 512 << 10;
+    private const int MaxUnsentBytes = 256 << 10;
 
     /// <summary>Everything received and not used, by reason.</summary>
     internal DropCounters Drops => _thread.Machine.Drops;

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Carrier.Core.Identity;
 using Carrier.Driving;
 
@@ -15,12 +14,18 @@ public sealed class CarrierSession : IAsyncDisposable
     private const int MaxUnaccepted = 4096;
 
     private readonly SessionDriver _driver;
-    private readonly Channel<CarrierStream> _accepted = Channel.CreateBounded<CarrierStream>(MaxUnaccepted);
-    private readonly SemaphoreSlim _datagrams = new(0);
+    private readonly Queue<CarrierStream> _opened = new(); // by the peer; locked
+    private SemaphoreSlim? _openings;
+    private SemaphoreSlim? _datagrams;
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile PathStatus _path;
     private volatile CarrierException? _end;
     private volatile int _maxDatagramBytes;
+
+    // One released for each stream opened, and one for the end. Made when first needed, as the other: an idle session must stay small.
+    private SemaphoreSlim Openings => LazyInitializer.EnsureInitialized(ref _openings, static () => new SemaphoreSlim(0));
+
+    private SemaphoreSlim Datagrams => LazyInitializer.EnsureInitialized(ref _datagrams, static () => new SemaphoreSlim(0));
 
     internal CarrierSession(SessionDriver driver, PathStatus path)
     {
@@ -71,15 +76,26 @@ public sealed class CarrierSession : IAsyncDisposable
     /// <summary>Waits for the peer's next stream; null when the session has ended.</summary>
     public async ValueTask<CarrierStream?> AcceptStreamAsync(CancellationToken cancellationToken = default)
     {
-        while (await _accepted.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        while (true)
         {
-            if (_accepted.Reader.TryRead(out CarrierStream? stream))
+            // Looked at first: what came before the end is still taken.
+            bool isOver = _end is not null;
+            lock (_opened)
             {
-                return stream;
+                if (_opened.TryDequeue(out CarrierStream? stream))
+                {
+                    return stream;
+                }
             }
-        }
 
-        return null;
+            if (isOver)
+            {
+                _ = Openings.Release(); // whoever else waits hears of it too
+                return null;
+            }
+
+            await Openings.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Sends an unreliable, unordered message, encrypted like all else. False when it is larger than <see cref="MaxDatagramBytes"/>, too many wait, or
@@ -126,7 +142,7 @@ public sealed class CarrierSession : IAsyncDisposable
                 throw new CarrierException(end.Error, end.Message, end.Code);
             }
 
-            await _datagrams.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Datagrams.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -165,18 +181,25 @@ public sealed class CarrierSession : IAsyncDisposable
 
     internal void OnStreamOpened(CarrierStream stream)
     {
-        if (!_accepted.Writer.TryWrite(stream))
+        lock (_opened)
         {
-            stream.Abort(0);
+            if (_opened.Count < MaxUnaccepted)
+            {
+                _opened.Enqueue(stream);
+                _ = Openings.Release();
+                return;
+            }
         }
+
+        stream.Abort(0);
     }
 
     internal void OnDatagrams()
     {
         // A signal, not a count: whoever takes one and sees more passes it on.
-        if (_datagrams.CurrentCount == 0)
+        if (Datagrams.CurrentCount == 0)
         {
-            _ = _datagrams.Release();
+            _ = Datagrams.Release();
         }
     }
 
@@ -192,7 +215,7 @@ public sealed class CarrierSession : IAsyncDisposable
     internal void OnClosed(CarrierException reason)
     {
         _end = reason;
-        _accepted.Writer.TryComplete();
+        _ = Openings.Release();
         OnDatagrams();
         _ = _closed.TrySetResult();
     }

@@ -44,8 +44,11 @@ internal sealed class PendingCall
     /// <summary>The refusal that names a fresh token was taken up once.</summary>
     public bool AskedAgain { get; set; }
 
-    /// <summary>The one timer of the call: stalled first, then given up.</summary>
+    /// <summary>The one timer of the call: sent again each time, then given up.</summary>
     public Instant Timer { get; set; }
+
+    /// <summary>From the last transmission to the next; it doubles.</summary>
+    public TimeSpan Interval { get; set; }
 
     public Instant GiveUpAt { get; set; }
 

@@ -40,6 +40,9 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
 
     private const int PatienceFactor = 4;
 
+    /// <summary>How often one question goes out: at a node whose socket overflows in a flood, half of all datagrams may be lost.</summary>
+    private const int MaxTransmissions = 4;
+
     private readonly Dictionary<ulong, PendingCall> _calls = [];
     private readonly PriorityQueue<ulong, Instant> _timers = new();
     private readonly Queue<ulong> _toSend = [];
@@ -194,30 +197,40 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
             TimeSpan patience = timeout * PatienceFactor;
             call.SentAt = now;
             call.GiveUpAt = now + (patience < MinPatience ? MinPatience : patience > MaxPatience ? MaxPatience : patience);
-            SetTimer(call, call.Stalled ? call.GiveUpAt : now + timeout);
+            call.Interval = timeout;
+            SetTimer(call, Instant.Min(now + timeout, call.GiveUpAt));
         }
 
         return true;
     }
 
-    /// <summary>The adaptive timeout marks a call as stalled and sends it once more; the second timer ends it.</summary>
+    /// <summary>The adaptive timeout marks a call as stalled; it is sent again then, and at doubling intervals until it is given up.</summary>
     private void CallTimer(Instant now, PendingCall call)
     {
-        _peers.TimedOut(call.Peer, call.Remote);
         if (now >= call.GiveUpAt)
         {
+            _peers.TimedOut(call.Peer, call.Remote);
             End(call, new RpcEffect(RpcEffectKind.Failed, new CallId(call.Id)) { Failure = CallFailure.TimedOut });
             return;
         }
 
-        call.Stalled = true;
-        QueueOf(call).Add(
-            new RpcEffect(RpcEffectKind.Stalled, new CallId(call.Id)) { Peer = call.Peer, Remote = call.Remote }, default);
-        SetTimer(call, call.GiveUpAt);
-        if ((call.Options & AskOptions.Once) == 0)
+        if (!call.Stalled)
         {
-            _toSend.Enqueue(call.Id);
+            call.Stalled = true;
+            _peers.TimedOut(call.Peer, call.Remote);
+            QueueOf(call).Add(
+                new RpcEffect(RpcEffectKind.Stalled, new CallId(call.Id)) { Peer = call.Peer, Remote = call.Remote }, default);
         }
+
+        if ((call.Options & AskOptions.Once) != 0 || call.Transmissions >= MaxTransmissions)
+        {
+            SetTimer(call, call.GiveUpAt);
+            return;
+        }
+
+        _toSend.Enqueue(call.Id);
+        call.Interval *= 2;
+        SetTimer(call, Instant.Min(now + call.Interval, call.GiveUpAt));
     }
 
     private void HandleAnswer(Instant now, Endpoint remote, Span<byte> datagram)

@@ -8,8 +8,9 @@ namespace Carrier.Benchmarks;
 internal sealed record BenchOptions
 {
     public const string Usage = """
-        carrier-bench session [--transport T] [--cipher C] [--no-gso] [--rounds N] [--bytes B] [--pings N] [--handshakes N]
-            T against SslStream and a bare UDP ping, interleaved, each side on its own core; one line of JSON.
+        carrier-bench session [--transport T] [--cipher C] [--no-gso] [--spin] [--rounds N] [--bytes B] [--pings N] [--handshakes N]
+            T against SslStream, a bare UDP ping and the floor of kernel and cipher, interleaved, each side on its own core; one line of JSON. --spin has
+            Carrier's network threads look for work for 50 µs before they sleep.
         carrier-bench handshakes [--parallel N] [--flood] [--rounds N] [--handshakes N] [--cipher C] [--no-gso]
             Dials one device again and again, N dials at a time (1), each side on its own core; with --flood also while 50,000 spoofed first messages a second
             come to it. One line of JSON, exit code 1 when a bar is missed.
@@ -54,6 +55,9 @@ internal sealed record BenchOptions
 
     public bool NoGso { get; private init; }
 
+    /// <summary>Whether Carrier's network threads spin before they sleep.</summary>
+    public bool Spin { get; private init; }
+
     public bool Details { get; private init; }
 
     /// <summary>Whether to measure under a flood as well.</summary>
@@ -90,7 +94,11 @@ internal sealed record BenchOptions
 
     /// <summary>The options a child process needs to make the same transport.</summary>
     public IEnumerable<string> TransportOptions =>
-        [.. Cipher is null ? Array.Empty<string>() : ["--cipher", Cipher], .. NoGso ? ["--no-gso"] : Array.Empty<string>()];
+    [
+        .. Cipher is null ? Array.Empty<string>() : ["--cipher", Cipher],
+        .. NoGso ? ["--no-gso"] : Array.Empty<string>(),
+        .. Spin ? ["--spin"] : Array.Empty<string>(),
+    ];
 
     public static bool TryParse(string[] args, out BenchOptions options, out string? error)
     {
@@ -107,6 +115,10 @@ internal sealed record BenchOptions
             else if (word is "--no-gso")
             {
                 options = options with { NoGso = true };
+            }
+            else if (word is "--spin")
+            {
+                options = options with { Spin = true };
             }
             else if (word is "--naive")
             {

@@ -80,6 +80,9 @@ switch (options.Command)
     case "yardstick udp-ping":
         UdpPingPong.Run(options);
         return 0;
+    case "yardstick cipher":
+        CipherFloor.Run(options);
+        return 0;
     case "yardstick gso-sink":
         GsoFloor.Serve(options);
         return 0;

@@ -5,7 +5,7 @@ namespace Carrier.Fuzz;
 /// <summary>Copies of our assemblies that count the edges they take, in a folder of their own: the built ones stay as they are shipped.</summary>
 internal static class Instrumentation
 {
-    private static readonly string[] Instrumented = ["Carrier.Core.dll", "Carrier.Dht.dll", "Carrier.Nat.dll", "Carrier.Node.dll", "Carrier.Chain.dll", "Carrier.Agent.dll"];
+    private static readonly string[] Instrumented = ["Carrier.Core.dll", "Carrier.Dht.dll", "Carrier.Nat.dll", "Carrier.Node.dll", "Carrier.Chain.dll", "Carrier.Devnet.dll", "Carrier.Agent.dll"];
 
     /// <summary>Makes the copy of this program whose Carrier assemblies are instrumented; returns its path.</summary>
     public static string Prepare()

@@ -58,8 +58,8 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { ShiftsPorts = true };
 
     /// <summary>A NAT with another port for every destination.</summary>
-    public VirtualNat NewSymmetricNat(NatPorts ports) => new(
-        NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Ports = ports };
+    public VirtualNat NewSymmetricNat(NatPorts ports, TimeSpan? mappingTimeout = null) => new(
+        NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork(), mappingTimeout) { Ports = ports };
 
     /// <summary>A carrier's NAT that does not keep ports: one random port for all destinations.</summary>
     public VirtualNat NewRandomPortNat(NatBehaviour filtering, bool hairpins = false) => new(

@@ -70,7 +70,7 @@ public sealed class VirtualHost
             return;
         }
 
-        for (int transmits = 0; Machine.TryTransmit(_network.Now, _network.TransmitBuffer, out Transmit transmit); transmits++)
+        for (int transmits = 0; Machine.TryTransmit(_network.Now, _network.EmptyTransmitBuffer(), out Transmit transmit); transmits++)
         {
             if (transmits == MaxTransmitsPerTurn)
             {

@@ -60,6 +60,9 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     /// <summary>Mappings that are or were in use, unused ones included until their port is wanted.</summary>
     public int Mappings => _byPort.Count;
 
+    /// <summary>Mappings that are in use.</summary>
+    public int LiveMappings(Instant now) => _byPort.Values.Count(mapping => !IsOver(now, mapping));
+
     /// <summary>The most mappings there were at once.</summary>
     public int MostMappings { get; private set; }
 

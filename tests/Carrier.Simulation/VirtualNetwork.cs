@@ -40,6 +40,9 @@ public sealed class VirtualNetwork(ulong seed)
     /// <summary>Where hosts write what they send, one at a time.</summary>
     internal byte[] TransmitBuffer { get; } = new byte[65_536];
 
+    /// <summary>What buffers are filled with before a machine writes into them; null leaves there what was sent last.</summary>
+    public byte? Poison { get; set; }
+
     /// <summary>Sees every datagram on its way and may drop it (return false): the place for a hostile network.</summary>
     public Func<VirtualHost, Endpoint, ReadOnlyMemory<byte>, bool>? Tap { get; set; }
 
@@ -95,6 +98,9 @@ public sealed class VirtualNetwork(ulong seed)
 
     public void RunFor(TimeSpan time) => RunUntil(() => false, time);
 
+    /// <summary>Lets time pass in which nobody does anything: all machines were suspended together.</summary>
+    public void SkipTo(Instant when) => Now = Instant.Max(Now, when);
+
     /// <summary>Has a scenario act later, at a virtual time of its choosing.</summary>
     public void Schedule(TimeSpan after, Action action) => Enqueue(Now + after, new Event { Action = action });
 
@@ -117,6 +123,16 @@ public sealed class VirtualNetwork(ulong seed)
         {
             _ = isOpen ? _privateHosts.TryAdd((host.Nat, inside), host) : _privateHosts.Remove((host.Nat, inside));
         }
+    }
+
+    internal Span<byte> EmptyTransmitBuffer()
+    {
+        if (Poison is { } poison)
+        {
+            Array.Fill(TransmitBuffer, poison);
+        }
+
+        return TransmitBuffer;
     }
 
     internal void ScheduleWake(VirtualHost host, Instant when, long version) => Enqueue(when, new Event { Host = host, Version = version });

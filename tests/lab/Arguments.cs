@@ -11,7 +11,7 @@ internal sealed class Arguments
     [
         "--repeats", "--bytes", "--carrier", "--seed", "--artifacts", "--run", "--kinds",
         "--delay-ms", "--jitter-ms", "--loss-percent", "--rate-mbit", "--device",
-        "--from", "--to", "--case", "--seconds", "--bench", "--server", "--address", "--other-address", "--port", "--room", "--member", "--timeout-ms",
+        "--from", "--to", "--case", "--seconds", "--bench", "--server", "--address", "--other-address", "--port", "--room", "--member", "--timeout-ms", "--clients", "--bar-ms",
     ];
 
     private readonly Dictionary<string, string> _options = [];

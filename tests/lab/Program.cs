@@ -2,8 +2,11 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Carrier.Lab.Blocked;
 using Carrier.Lab.Delay;
+using Carrier.Lab.Dials;
 using Carrier.Lab.Gateways;
+using Carrier.Lab.Idle;
 using Carrier.Lab.Links;
+using Carrier.Lab.Living;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
@@ -24,6 +27,10 @@ internal static class Program
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
           blocked                     networks without UDP, or with TCP port 443 alone
+          living                      rebinding, moves, relay death, suspend, link loss and relay-to-direct in the middle of a stream
+          dials A B                   how long fresh dials of one pair take: percentiles
+          crowd                       many hosts dial one symmetric host at once
+          idle                        what an agent costs that nobody talks to: wire, processor, memory, mappings
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           links                       Carrier and the kernel's TCP CUBIC over emulated links, as a table of goodputs and bars
@@ -38,6 +45,10 @@ internal static class Program
         links:
           --case NAME --seconds 20 --repeats 3 --bench PATH
           --short                     a few cases, one short run each
+        living:
+          --case upgrade|rebind|move|relay|suspend|unplug --repeats N --short
+        dials, crowd, idle:
+          --repeats 100 --bar-ms 500; --clients 5; --seconds 120
         services:
           --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
         verify, matrix, pair, services:
@@ -97,10 +108,18 @@ internal static class Program
                 return await GatewayAsync(arguments, cancellation);
             case "blocked":
                 return await WithCarrierAsync(arguments, commands => new BlockedCommand(commands).RunAsync, cancellation);
+            case "living":
+                return await WithCarrierAsync(arguments, commands => new LivingCommand(arguments, commands).RunAsync, cancellation, LivingCommand.Missing);
+            case "dials" when arguments.Words.Count == 2:
+                return await WithCarrierAsync(arguments, commands => new DialsCommand(arguments, commands).RunAsync, cancellation);
+            case "crowd":
+                return await WithCarrierAsync(arguments, commands => new CrowdCommand(arguments, commands).RunAsync, cancellation);
+            case "idle":
+                return await WithCarrierAsync(arguments, commands => new IdleCommand(arguments, commands).RunAsync, cancellation, IdleCommand.Missing);
             case "links":
                 return await LinksAsync(arguments, cancellation);
             case "services":
-                return await ServicesAsync(arguments, cancellation);
+                return await WithCarrierAsync(arguments, commands => new ServicesCommand(arguments, commands).RunAsync, cancellation, ServicesCommand.Missing);
             case "exec":
                 return await ExecAsync(arguments, cancellation);
             case "clean":
@@ -118,9 +137,9 @@ internal static class Program
     }
 
     private static async Task<int> WithCarrierAsync(
-        Arguments arguments, Func<CarrierCommands, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task>> command, CancellationToken cancellation)
+        Arguments arguments, Func<CarrierCommands, Func<LabNetwork, LinkShape, Tally, CancellationToken, Task>> command, CancellationToken cancellation, string missing = "")
     {
-        if (CarrierCommands.Find(arguments, out string missing) is { } commands)
+        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
         {
             return await InLabAsync(arguments, command(commands), cancellation);
         }
@@ -144,19 +163,6 @@ internal static class Program
             await LinksCommand.RunAsync(arguments, tally, cancellation);
         }
 
-        return Conclude(arguments, tally);
-    }
-
-    private static async Task<int> ServicesAsync(Arguments arguments, CancellationToken cancellation)
-    {
-        string missing = ServicesCommand.Missing;
-        if (missing.Length == 0 && CarrierCommands.Find(arguments, out missing) is { } commands)
-        {
-            return await InLabAsync(arguments, new ServicesCommand(arguments, commands).RunAsync, cancellation);
-        }
-
-        var tally = new Tally();
-        tally.Skip(arguments.Verb, missing);
         return Conclude(arguments, tally);
     }
 
@@ -198,7 +204,7 @@ internal static class Program
             var shape = LinkShape.From(arguments);
             long begun = Stopwatch.GetTimestamp();
             bool keep = arguments.Has("--keep");
-            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(KindsFor(arguments).Where(kernel.CanMake)), shape, keep, cancellation);
+            await using LabNetwork network = await LabNetwork.BuildAsync(Topology.Of(KindsFor(arguments).Where(kernel.CanMake), CrowdFor(arguments)), shape, keep, cancellation);
             Tally.Say($"lab {network.Prefix} stands after {Stopwatch.GetElapsedTime(begun).TotalSeconds:F1} s: "
                 + $"{network.Topology.Seeds.Count} seeds, {network.Topology.Sites.Count} sites");
             await command(network, shape, tally, cancellation);
@@ -220,8 +226,18 @@ internal static class Program
         }
 
         SiteKind[] named = [.. SiteKinds.All.Where(kind => arguments.Words.Any(word => word == kind.Name() || word == $"{kind.Name()}-a" || word == $"{kind.Name()}-b"))];
-        return arguments.Verb == "blocked" ? BlockedCommand.Kinds : arguments.Has("--all") ? SiteKinds.All : arguments.Verb == "pair" && named.Length > 0 ? named : SiteKinds.Usual;
+        return arguments.Verb switch
+        {
+            "blocked" => BlockedCommand.Kinds,
+            "living" => LivingCommand.Kinds,
+            "idle" => IdleCommand.Kinds,
+            "crowd" => [SiteKind.Symmetric],
+            "pair" or "dials" when named.Length > 0 => named,
+            _ => arguments.Has("--all") ? SiteKinds.All : SiteKinds.Usual,
+        };
     }
+
+    private static int CrowdFor(Arguments arguments) => arguments.Verb == "crowd" ? CrowdCommand.DiallersOf(arguments) : 0;
 
     private static int Conclude(Arguments arguments, Tally tally)
     {

@@ -36,13 +36,13 @@ internal sealed partial class ChainDesk(WalletSession session, Func<IEnumerable<
 
     public string Network => session.Network.Name;
 
-    public ChainAccess Access => session.Access;
+    public ChainAccess Access => (ChainAccess)session.Access;
 
     /// <summary>Nodes that must agree before money is credited. A chain without retargets is one process's own.</summary>
     private int Witnesses => session.Network.Retargets ? ChainAccess.MinNodes : 1;
 
     /// <summary>Warns when what is configured will never be enough.</summary>
-    public string? Shortage => session.Access.Nodes.Count < Witnesses
+    public string? Shortage => Access.Nodes.Count < Witnesses
         ? $"Only one node is asked: channels are kept and closed, but nothing is credited before {Witnesses} agree. Give a second --node, run by somebody else."
         : null;
 
@@ -134,7 +134,7 @@ internal sealed partial class ChainDesk(WalletSession session, Func<IEnumerable<
             NodeSync last = agreeing[Witnesses - 1];
             _witnessed = (last.Height, last.Tip);
         }
-        else if (!session.Access.IsOnChain(_witnessed.Height, _witnessed.Block))
+        else if (!Access.IsOnChain(_witnessed.Height, _witnessed.Block))
         {
             _witnessed = default;
         }
@@ -163,7 +163,7 @@ internal sealed partial class ChainDesk(WalletSession session, Func<IEnumerable<
                 transaction!, channel.Record.Terms.Deposit, CoinSelection.DefaultFee, channel.Machine.Transactions.Script.ProgramHash.ToString(), "payment channel");
         }
 
-        var outcomes = await session.Access.BroadcastAsync(transaction!, cancellationToken).ConfigureAwait(false);
+        var outcomes = await Access.BroadcastAsync(transaction!, cancellationToken).ConfigureAwait(false);
         bool isTaken = outcomes.Any(outcome => outcome.Outcome.IsTaken());
         LogHandedIn(logger, effect.Kind, channel.Id, outcomes.Count(outcome => outcome.Outcome.IsTaken()));
         channel.Tell(isTaken || outcomes.Count == 0 ? null : $"No node took the {effect.Kind} transaction ({outcomes[0].Outcome}: {outcomes[0].Detail}). It is handed in again.");

@@ -76,7 +76,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
         WalletSession? session = null;
         try
         {
-            session = await WalletSession.OpenAsync(home, network.TrustId, choice, NodePatience, cancellationToken).ConfigureAwait(false);
+            session = await Task.Run(() => WalletSession.Open(home, network.TrustId, choice, NodePatience), cancellationToken).ConfigureAwait(false);
             session.LetGo();
             ChannelStore store = ChannelStore.Open(Path.Combine(session.Folder, StoreName));
             return new ChannelService(home, network, owner, session, store, logger);
@@ -232,7 +232,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
         try
         {
             ChannelAcceptance? acceptance = ChannelSettings.Load(_home).Accept;
-            bool isFunded = (await Desk.UseAsync(session => session.Access.FindAsync(open.Channel, cancellationToken), cancellationToken).ConfigureAwait(false)).Proved is not null;
+            bool isFunded = (await Desk.UseAsync(_ => Desk.Access.FindAsync(open.Channel, cancellationToken), cancellationToken).ConfigureAwait(false)).Proved is not null;
             if (Desk.Standing is not { Agreeing: > 0 } standing || !HasRoom(peer) || _live.ContainsKey(open.Channel)
                 || !(isFunded || acceptance?.Takes(peer) == true))
             {

@@ -6,9 +6,14 @@ using Carrier.Core.Identity;
 namespace Carrier.Agent.Commands;
 
 /// <summary><c>carrier allow</c> and <c>carrier deny</c>: whose files are accepted without asking. A running agent follows at once.</summary>
+/// <remarks>Without a TrustID both list who is allowed.</remarks>
 internal static class AllowCommand
 {
-    private static readonly Argument<string> Peer = new("id") { Description = "A TrustID, or an ELA address." };
+    private static readonly Argument<string?> Peer = new("id")
+    {
+        Description = "A TrustID, or an ELA address. Without one, the list is shown.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
 
     public static Command BuildAllow() => Build(
         "allow", "Accept files of a TrustID without asking.", "is allowed to send files", (config, peer) => config.WithAllowed(peer));
@@ -21,12 +26,27 @@ internal static class AllowCommand
         var command = new Command(name, description) { Peer };
         command.SetAction(CommandContext.Action((context, parsed, _) =>
         {
-            TrustId peer = context.ReadTrustId(parsed.GetRequiredValue(Peer));
+            if (parsed.GetValue(Peer) is not { } text)
+            {
+                Show(context);
+                return Task.CompletedTask;
+            }
+
+            TrustId peer = context.ReadTrustId(text);
             context.Home.Ensure();
             change(AgentConfig.Load(context.Home), peer).Save(context.Home);
             context.Presenter.Say(new NoteReply($"{peer} {done}"));
             return Task.CompletedTask;
         }));
         return command;
+    }
+
+    private static void Show(CommandContext context)
+    {
+        IReadOnlyList<string> allowed = AgentConfig.Load(context.Home).Allow;
+        foreach (string line in allowed.Count > 0 ? allowed : ["Nobody is allowed to send files without being asked about."])
+        {
+            context.Presenter.Say(new NoteReply(line));
+        }
     }
 }

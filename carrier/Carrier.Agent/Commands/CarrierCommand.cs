@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using Carrier.Agent.Control;
 using Carrier.Agent.State;
 
 namespace Carrier.Agent.Commands;
@@ -15,7 +17,7 @@ internal static class CarrierCommand
         """
         Reach any device by its TrustID.
 
-        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no agent runs for this home, 4 peer not found or not reached,
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no agent runs for this home, 4 peer, name or record not found or not reached,
         5 peer refused, 6 interrupted (run it again to go on), 130 stopped by Ctrl-C.
         """)
     {
@@ -43,8 +45,11 @@ internal static class CarrierCommand
         AllowCommand.BuildDeny(),
         WalletCommand.Build(),
         ChannelCommand.Build(),
+        RegistryCommand.Build(),
+        NameCommand.Build(),
         DemoCommand.Build(),
         DevnetCommand.Build(),
+        CheckpointsCommand.Build(),
     };
 
     /// <summary>Runs one command line and returns its exit code.</summary>
@@ -52,6 +57,11 @@ internal static class CarrierCommand
     public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter? help = null)
     {
         ParseResult parsed = Build().Parse(args);
+        if (parsed.Errors.Count > 0 && args.Count > 0)
+        {
+            return Complain(parsed, args.Contains(GlobalOptions.Json.Name), help);
+        }
+
         var configuration = new InvocationConfiguration
         {
             ProcessTerminationTimeout = DrainFor,
@@ -61,5 +71,24 @@ internal static class CarrierCommand
         };
         int code = await parsed.InvokeAsync(configuration).ConfigureAwait(false);
         return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;
+    }
+
+    // What is wrong and where help is: the whole help would scroll the complaint away.
+    private static int Complain(ParseResult parsed, bool asJson, TextWriter? output)
+    {
+        var path = new Stack<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult command; at = at.Parent)
+        {
+            path.Push(command.Command.Name);
+        }
+
+        // A word that is no command is the reason why none was given.
+        string message = string.Join(' ', parsed.UnmatchedTokens.Count > 0
+            ? parsed.UnmatchedTokens.Select(token => $"'{SafeText.Of(token)}' is not understood here.")
+            : parsed.Errors.Select(error => error.Message));
+        EndReply end = new(ExitCode.Usage, $"{message} See {string.Join(' ', path)} --help.");
+        IPresenter presenter = asJson ? new JsonPresenter(output ?? Console.Out) : new TextPresenter(output ?? Console.Out, isTerminal: false);
+        presenter.End(end);
+        return (int)end.ExitCode;
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Carrier.Agent.Channels;
+using System.Data.Common;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.Service;
@@ -53,6 +54,10 @@ internal sealed class CommandContext
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 end = new EndReply(ExitCode.Cancelled, "Stopped.");
+            }
+            catch (DbException e)
+            {
+                end = new EndReply(ExitCode.Failure, $"A file of this home could not be used ({e.Message}). Make room on the disk, or see who else has it open, and run the command again: nothing was sent that was not noted.");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -148,6 +153,14 @@ internal sealed class CommandContext
     {
         IdentityStore store = Identity;
         return store.OpenOwner(AskPassphrase(store));
+    }
+
+    /// <summary>Opens the owner's and this device's keys with one question; both contents are the caller's to dispose.</summary>
+    public (KeystoreContents Owner, KeystoreContents Device) OpenOwnerAndDevice()
+    {
+        IdentityStore store = Identity;
+        KeystoreContents owner = store.OpenOwner(AskPassphrase(store));
+        return (owner, store.Open(AskPassphrase(store)));
     }
 
     private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");

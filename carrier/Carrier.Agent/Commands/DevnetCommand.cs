@@ -12,12 +12,19 @@ namespace Carrier.Agent.Commands;
 internal static class DevnetCommand
 {
     private const int MaxBlockSeconds = 3600;
+    private const int PeersAbove = 2;
 
     private static readonly Option<int> Port = new("--port")
     {
         Description = "The port of JSON-RPC on loopback; 0 for any free one.",
         HelpName = "N",
         DefaultValueFactory = _ => new DevnetOptions().RpcPort,
+    };
+
+    private static readonly Option<int?> PeerPort = new("--peer-port")
+    {
+        Description = "The port of the peer protocol on loopback; 0 for any free one. Default: two above --port, as on every ELA network.",
+        HelpName = "N",
     };
 
     private static readonly Option<int> BlockSeconds = new("--block-time")
@@ -35,6 +42,7 @@ internal static class DevnetCommand
     static DevnetCommand()
     {
         Port.Validators.Add(result => Check(result.GetValueOrDefault<int>(), ushort.MaxValue, "--port", result.AddError));
+        PeerPort.Validators.Add(result => Check(result.GetValueOrDefault<int?>() ?? 0, ushort.MaxValue, "--peer-port", result.AddError));
         BlockSeconds.Validators.Add(result => Check(result.GetValueOrDefault<int>(), MaxBlockSeconds, "--block-time", result.AddError));
     }
 
@@ -42,7 +50,7 @@ internal static class DevnetCommand
     {
         var command = new Command("devnet", "Run a private ELA chain with a faucet, for development and tests; its coins are worth nothing.")
         {
-            Port, BlockSeconds, Folder, User, Password,
+            Port, PeerPort, BlockSeconds, Folder, User, Password,
         };
         command.SetAction(CommandContext.Action(RunAsync));
         return command;
@@ -50,10 +58,12 @@ internal static class DevnetCommand
 
     private static async Task RunAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken)
     {
+        int port = parsed.GetValue(Port);
         int seconds = parsed.GetValue(BlockSeconds);
         var options = new DevnetOptions
         {
-            RpcPort = parsed.GetValue(Port),
+            RpcPort = port,
+            PeerPort = parsed.GetValue(PeerPort) ?? (port == 0 ? 0 : Math.Min(port + PeersAbove, ushort.MaxValue)),
             BlockTime = seconds == 0 ? null : TimeSpan.FromSeconds(seconds),
             Folder = parsed.GetValue(Folder),
             User = parsed.GetRequiredValue(User),
@@ -65,7 +75,7 @@ internal static class DevnetCommand
         {
             uint height = node.Use((chain, _) => chain.Height);
             context.Presenter.Say(new NoteReply(string.Create(
-                CultureInfo.InvariantCulture, $"READY {node.Address} height {height} foundation {Faucet.Owner}")));
+                CultureInfo.InvariantCulture, $"READY {node.Address} height {height} foundation {Faucet.Owner} peers {node.PeerAddress}")));
             try
             {
                 await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(false);

@@ -21,7 +21,7 @@ internal static class ReplyText
         PeerReply { Peer: var peer } => Invariant(
             $"{peer.TrustId}  {SafeText.Of(peer.Protocol)}  {Of(peer.Path)}  in {Size(peer.BytesIn)}  out {Size(peer.BytesOut)}"),
         DeviceReply { Device: var device } => Of(device),
-        PingReply ping => Invariant($"{ping.Sequence}: {ping.RttMs:0.0} ms, {ping.Path} by {ping.Address} (dialled in {ping.DialMs:0} ms)"),
+        PingReply ping => Of(ping),
         PingSummaryReply sum => Invariant(
             $"{sum.Received} of {sum.Sent} answered; round trip {sum.MinMs:0.0} / {sum.AverageMs:0.0} / {sum.MaxMs:0.0} ms (least, mean, most)"),
         SentReply sent => Of(sent),
@@ -37,11 +37,13 @@ internal static class ReplyText
         HistoryReply entry => Invariant(
             $"{entry.TransactionId}  {entry.Kind} {entry.Amount}  {entry.State}{(entry.Height is { } height ? Invariant($" at {height}, {entry.Confirmations} deep") : "")}  {SafeText.Of(entry.To)} {SafeText.Of(entry.Note)}"),
         ProofReply proof => Invariant(
-            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
+            $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}{(proof.Checked is null ? "" : Invariant($", {proof.Checked}"))}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
         ChannelReply { Channel: var channel } => Of(channel),
         PaidReply paid => Invariant($"paid {paid.Count} times {paid.Amount} ELA, acknowledged, in {paid.Seconds:0.0} s; {paid.Paid} ELA in all, {paid.Left} ELA left"),
         ExportReply export => Invariant($"the close of {export.Channel} pays {export.Amount} ELA; broadcast it from block {export.CloseBy} on, before {export.LockHeight}"),
         AcceptanceReply terms => Of(terms),
+        RegistrationReply registration => Of(registration),
+        NameReply name => Of(name),
         EndReply end => SafeText.Of(end.Message ?? string.Empty),
         _ => string.Empty,
     };
@@ -88,6 +90,23 @@ internal static class ReplyText
         : Invariant(
             $"channels are taken from {string.Join(", ", terms.From)}: at least {terms.MinDeposit} ELA, {terms.Confirmations} confirmations, {terms.Window} ELA of credit, closed {(terms.AlwaysOn ? 30 : 720)} blocks before the lock height{(terms.CloseAt is null ? string.Empty : Invariant($" or at {terms.CloseAt} ELA"))}");
 
+    private static string Of(RegistrationReply registration)
+    {
+        string scanned = registration.ScannedTo is { } height ? Invariant($"; looked through to block {height}") : "";
+        return !registration.Registered
+            ? Invariant($"{registration.TrustId} is not registered{scanned}")
+            : Invariant($"{registration.TrustId} is registered at {registration.Height} ({registration.Checked ?? "ProofOfWorkOnly"}), root {registration.DelegationRoot}")
+                + (registration.SerialFloor > 0 ? Invariant($", delegations below serial {registration.SerialFloor} revoked") : "") + scanned;
+    }
+
+    private static string Of(NameReply name) => name.State switch
+    {
+        "Owned" => Invariant($"{name.Name} is {name.Owner}, since block {name.RegisteredAt}, until block {name.Expiry} ({name.Checked ?? "ProofOfWorkOnly"})"),
+        "Committed" => Invariant($"{name.Name} is committed to; reveal it from block {name.RevealFrom} on: carrier name reveal {name.Name}"),
+        "Secret" => Invariant($"{name.Name}: the commitment is not on the chain yet; if it does not come, run carrier name commit {name.Name} again"),
+        _ => Invariant($"{name.Name} is free; looked through to block {name.ScannedTo}"),
+    };
+
     private static string Of(IdentityReply identity)
     {
         var text = new StringBuilder();
@@ -111,22 +130,40 @@ internal static class ReplyText
         text.AppendLine(Invariant($"TrustID   {status.TrustId}"));
         text.AppendLine(Invariant($"state     {(status.Ready ? "ready" : "joining")}, {status.Role}"));
         text.AppendLine(Invariant($"bound     {string.Join(", ", status.LocalEndpoints)}"));
-        text.AppendLine(Invariant($"seen as   {string.Join(", ", status.ReflexiveEndpoints)} ({status.NatMapping})"));
+        text.AppendLine(Invariant($"seen as   {string.Join(", ", status.ReflexiveEndpoints)} (NAT mapping: {status.NatMapping})"));
         text.AppendLine(Invariant($"homes     {string.Join(", ", status.Homes)}"));
         text.Append(Invariant($"contacts  {status.TableSize}, sessions {status.Sessions}, dropped {status.Drops}"));
         return text.ToString();
     }
 
-    private static string Of(DeviceReport device) => Invariant(
-        $"device {device.Device}  serial {device.Serial}  addresses {string.Join(", ", device.Candidates)}  homes {string.Join(", ", device.Homes)}")
-        + (device.Expires is { } expires ? Invariant($"  until {expires:u}") : string.Empty);
+    private static string Of(PingReply ping)
+    {
+        string dialled = ping.Sequence == 1 ? Invariant($" (dialled in {ping.DialMs:0} ms)") : string.Empty;
+        return Invariant($"{ping.Sequence}: {ping.RttMs:0.0} ms, {ping.Path} by {ping.Address}{dialled}");
+    }
+
+    private static string Of(DeviceReport device)
+    {
+        var text = new StringBuilder(Invariant($"device     {device.Device}, serial {device.Serial}"));
+        foreach (string candidate in device.Candidates)
+        {
+            text.AppendLine().Append(Invariant($"address    {candidate}"));
+        }
+
+        foreach (string home in device.Homes)
+        {
+            text.AppendLine().Append(Invariant($"home       {home}"));
+        }
+
+        return device.Expires is { } expires ? text.AppendLine().Append(Invariant($"until      {expires:u}")).ToString() : text.ToString();
+    }
 
     private static string Of(PathReport path) => Invariant($"{path.Kind} {path.Address} {path.RttMs:0.0} ms");
 
     private static string Of(SentReply sent)
     {
         string resumed = sent.ResumedBytes > 0 ? Invariant($", {Size(sent.ResumedBytes)} of it were there already") : string.Empty;
-        return Invariant($"sent {Size(sent.Bytes)}{resumed}, {sent.MBps:0.0} MB/s, {sent.Path} by {sent.Address}; verified, SHA-256 {sent.Sha256}");
+        return Invariant($"sent {Size(sent.Bytes)}{resumed}, {Size((long)(sent.MBps * 1e6))}/s, {sent.Path} by {sent.Address}; verified, SHA-256 {sent.Sha256}");
     }
 
     private static string Of(ReceivedReply received) => received.Path is not null

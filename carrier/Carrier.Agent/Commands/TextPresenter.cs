@@ -1,5 +1,4 @@
 using Carrier.Agent.Control;
-using Spectre.Console;
 
 namespace Carrier.Agent.Commands;
 
@@ -11,7 +10,8 @@ internal sealed class TextPresenter : IPresenter
     private readonly Lock _gate = new();
     private readonly TextWriter _output;
     private readonly bool _isTerminal;
-    private ProgressTask? _bar;
+    private readonly TransferBar _bar = new();
+    private ControlReply? _result;
     private int _lastStep;
 
     internal TextPresenter(TextWriter output, bool isTerminal)
@@ -36,15 +36,7 @@ internal sealed class TextPresenter : IPresenter
             }
             else
             {
-                string text = ReplyText.Of(reply);
-                if (_bar is null)
-                {
-                    _output.WriteLine(text);
-                }
-                else
-                {
-                    AnsiConsole.MarkupLine(Markup.Escape(text));
-                }
+                SayText(reply);
             }
         }
     }
@@ -55,37 +47,11 @@ internal sealed class TextPresenter : IPresenter
 
     public async Task WithProgressAsync(Func<Task> work)
     {
-        if (!_isTerminal)
+        await (_isTerminal ? _bar.ShowWhileAsync(work, _gate) : work()).ConfigureAwait(false);
+        if (_result is not null)
         {
-            await work().ConfigureAwait(false);
-            return;
+            Say(_result);
         }
-
-        ProgressColumn[] columns =
-        [
-            new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(),
-            new TransferSpeedColumn(), new RemainingTimeColumn(),
-        ];
-        await AnsiConsole.Progress().AutoClear(true).Columns(columns).StartAsync(async bars =>
-        {
-            lock (_gate)
-            {
-                _bar = bars.AddTask("connecting", autoStart: true, maxValue: 1);
-                _bar.IsIndeterminate = true;
-            }
-
-            try
-            {
-                await work().ConfigureAwait(false);
-            }
-            finally
-            {
-                lock (_gate)
-                {
-                    _bar = null;
-                }
-            }
-        }).ConfigureAwait(false);
     }
 
     public ValueTask SayAsync(ControlReply reply, CancellationToken cancellationToken)
@@ -111,14 +77,28 @@ internal sealed class TextPresenter : IPresenter
         return line?.Trim().ToUpperInvariant() is "Y" or "YES";
     }
 
+    // What went on is told above the bar at once; the result in its place.
+    private void SayText(ControlReply reply)
+    {
+        if (!_bar.IsShown)
+        {
+            _output.WriteLine(ReplyText.Of(reply));
+        }
+        else if (reply is NoteReply)
+        {
+            TransferBar.WriteLine(ReplyText.Of(reply));
+        }
+        else
+        {
+            _result = reply;
+        }
+    }
+
     private void ShowProgress(ProgressReply progress)
     {
-        if (_bar is not null)
+        if (_bar.IsShown)
         {
-            _bar.Description = Markup.Escape(SafeText.Of(progress.Entry));
-            _bar.IsIndeterminate = progress.TotalBytes is null;
-            _bar.MaxValue = Math.Max(progress.TotalBytes ?? progress.DoneBytes, 1);
-            _bar.Value = progress.DoneBytes;
+            _bar.Move(SafeText.Of(progress.Entry), progress.DoneBytes, progress.TotalBytes);
             return;
         }
 

@@ -14,7 +14,7 @@ namespace Carrier.Agent.Commands;
 /// <summary><c>carrier wallet</c>: this identity's ELA. Works without a running agent.</summary>
 internal static class WalletCommand
 {
-    private static readonly Option<string> Fee = new("--fee")
+    internal static readonly Option<string> Fee = new("--fee")
     {
         Description = "What the transaction costs, in ELA; at least 0.000001.",
         HelpName = "ELA",
@@ -23,18 +23,15 @@ internal static class WalletCommand
 
     private static readonly Option<string> Note = new("--note") { Description = "Kept in this wallet's history and nowhere else.", DefaultValueFactory = _ => "" };
 
-    public static Command Build() => new("wallet", "Hold, pay and receive ELA, and anchor hashes on the chain.")
+    public static Command Build() => new Command("wallet", "Hold, pay and receive ELA, and anchor hashes on the chain.")
     {
-        WalletOptions.Node,
-        WalletOptions.Network,
-        WalletOptions.Foundation,
         BuildAddress(),
         BuildSync(),
         BuildBalance(),
         BuildSend(),
         BuildHistory(),
         BuildRecord(),
-    };
+    }.WithChain();
 
     private static Command BuildAddress()
     {
@@ -53,7 +50,7 @@ internal static class WalletCommand
         var command = new Command("sync", "Follow the chain, judge its headers, and hand in again what waits.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
         }));
         return command;
@@ -64,9 +61,14 @@ internal static class WalletCommand
         var command = new Command("balance", "Show what this wallet has: confirmed, pending, locked, disputed.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Balance balance = await session.Wallet.BalanceAsync(cancel).ConfigureAwait(false);
+            foreach (NodeStatement alarm in balance.Alarms)
+            {
+                context.Presenter.Warn($"{alarm.Node} {SafeText.Of(alarm.Text)} ({alarm.Fault})");
+            }
+
             context.Presenter.Say(new BalanceReply(
                 balance.Confirmed.ToString(), balance.Pending.ToString(), balance.Locked.ToString(), balance.Disputed.ToString(), balance.NodesAnswered));
         }));
@@ -84,7 +86,7 @@ internal static class WalletCommand
             Sela value = ReadAmount(parsed.GetValue(amount)!);
             Sela fee = ReadAmount(parsed.GetValue(Fee)!);
             using KeystoreContents owner = context.OpenOwner();
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Sending sending = await session.Wallet.SendAsync(owner.Owner!, recipient, value, fee, parsed.GetValue(Note)!, cancel).ConfigureAwait(false);
             Say(context, sending, value, recipient.ToString());
@@ -97,7 +99,7 @@ internal static class WalletCommand
         var command = new Command("history", "List what was sent and received, as proved.");
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             _ = await session.Wallet.BalanceAsync(cancel).ConfigureAwait(false);
             foreach (HistoryEntry entry in session.Wallet.History())
@@ -119,7 +121,7 @@ internal static class WalletCommand
             string path = parsed.GetValue(file) ?? throw new AgentException(ExitCode.Usage, "Give the file whose hash is to be anchored.");
             byte[] hash = await HashAsync(path, cancel).ConfigureAwait(false);
             using KeystoreContents owner = context.OpenOwner();
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Sending sending = await session.Wallet
                 .RecordAsync(owner.Owner!, AnchorRecord.Of(hash), ReadAmount(parsed.GetValue(Fee)!), parsed.GetValue(Note)!, cancel).ConfigureAwait(false);
@@ -136,13 +138,13 @@ internal static class WalletCommand
         command.SetAction(CommandContext.Action(async (context, parsed, cancel) =>
         {
             Hash256 transaction = Hash256.TryParse(parsed.GetValue(id)!, out Hash256 hash) ? hash : throw new AgentException(ExitCode.Usage, "A transaction id has 64 hex digits.");
-            using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+            using WalletSession session = WalletSession.Open(context, parsed);
             await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
             Inclusion inclusion = await session.Access.FindAsync(transaction, cancel).ConfigureAwait(false);
             ProvedTransaction proved = inclusion.Proved ?? throw new AgentException(
-                ExitCode.Failure, inclusion.Waiting is null ? "No node knows that transaction." : "That transaction is not in a block yet: try again in some minutes.");
+                ExitCode.Failure, inclusion.Waiting is null ? "Nobody asked knows that transaction. Peers find only what concerns this wallet; a node (--node) finds any." : "That transaction is not in a block yet: try again in some minutes.");
             DurableFile.Write(parsed.GetValue(output)!, InclusionProof.Write(session.Network.Name, proved));
-            context.Presenter.Say(new ProofReply(transaction.ToString(), proved.Header.Height, proved.Header.Hash.ToString(), "OnChain", null));
+            context.Presenter.Say(new ProofReply(transaction.ToString(), proved.Header.Height, proved.Header.Hash.ToString(), "OnChain", null, await AssureAsync(session, proved, cancel).ConfigureAwait(false)));
         }));
         return command;
     }
@@ -164,12 +166,14 @@ internal static class WalletCommand
 
             bool? matches = parsed.GetValue(file) is { } path ? AnchorRecord.Matches(proved!.Transaction, await HashAsync(path, cancel).ConfigureAwait(false)) : null;
             string standing = "ProofOfWorkOnly";
+            string? assurance = null;
             if (!parsed.GetValue(offline))
             {
-                using WalletSession session = await WalletSession.OpenAsync(context, parsed, cancel).ConfigureAwait(false);
+                using WalletSession session = WalletSession.Open(context, parsed);
                 await session.SyncAsync(context.Presenter, cancel).ConfigureAwait(false);
                 standing = session.Network.Name == network && session.Access.IsOnChain(proved!.Header.Height, proved.Header.Hash) ? "OnChain"
                     : throw new AgentException(ExitCode.Refused, $"The block of that proof is not on the chain of {session.Network.Name} with the most work.");
+                assurance = await AssureAsync(session, proved, cancel).ConfigureAwait(false);
             }
 
             if (matches == false)
@@ -177,7 +181,7 @@ internal static class WalletCommand
                 throw new AgentException(ExitCode.Refused, "The proof holds, but it anchors another file.");
             }
 
-            context.Presenter.Say(new ProofReply(proved!.Transaction.Id.ToString(), proved.Header.Height, proved.Header.Hash.ToString(), standing, matches));
+            context.Presenter.Say(new ProofReply(proved!.Transaction.Id.ToString(), proved.Header.Height, proved.Header.Hash.ToString(), standing, matches, assurance));
         }));
         return command;
 
@@ -189,7 +193,7 @@ internal static class WalletCommand
         }
     }
 
-    private static void Say(CommandContext context, Sending sending, Sela amount, string to)
+    internal static void Say(CommandContext context, Sending sending, Sela amount, string to)
     {
         context.Presenter.Say(sending.Result switch
         {
@@ -202,10 +206,13 @@ internal static class WalletCommand
         });
     }
 
+    private static async Task<string> AssureAsync(WalletSession session, ProvedTransaction proved, CancellationToken cancellationToken) =>
+        (await session.Access.AssureAsync(proved.Header.Height, cancellationToken).ConfigureAwait(false)).ToString();
+
     private static ProgramHash ReadRecipient(CommandContext context, string text) =>
         ProgramHash.TryParse(text, out ProgramHash hash) ? hash : ProgramHash.FromTrustId(context.ReadTrustId(text));
 
-    private static Sela ReadAmount(string text) => Sela.TryParse(text, out Sela amount)
+    internal static Sela ReadAmount(string text) => Sela.TryParse(text, out Sela amount)
         ? amount
         : throw new AgentException(ExitCode.Usage, "An amount is decimal ELA with at most eight digits after the point, such as 1.5.");
 

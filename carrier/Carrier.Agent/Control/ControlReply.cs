@@ -32,6 +32,8 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(PaidReply), "paid")]
 [JsonDerivedType(typeof(ExportReply), "export")]
 [JsonDerivedType(typeof(AcceptanceReply), "acceptance")]
+[JsonDerivedType(typeof(RegistrationReply), "registration")]
+[JsonDerivedType(typeof(NameReply), "name")]
 internal abstract record ControlReply;
 
 /// <summary>Something the user should know; the work goes on.</summary>

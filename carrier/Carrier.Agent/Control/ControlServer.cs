@@ -10,6 +10,9 @@ internal sealed partial class ControlServer : IAsyncDisposable
     /// <summary>Commands served at one time; more wait to be accepted.</summary>
     public const int MaxClients = 32;
 
+    /// <summary>After an accept that failed, most likely for want of descriptors: what waits would fail again at once.</summary>
+    private static readonly TimeSpan AcceptRest = TimeSpan.FromMilliseconds(100);
+
     private readonly AgentHome _home;
     private readonly IAgent _agent;
     private readonly ILogger _logger;
@@ -74,6 +77,7 @@ internal sealed partial class ControlServer : IAsyncDisposable
             {
                 _clients.Release();
                 LogAcceptFailed(_logger, e.SocketErrorCode);
+                await Task.Delay(AcceptRest, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

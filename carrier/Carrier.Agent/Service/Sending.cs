@@ -54,7 +54,7 @@ internal sealed class Sending(INetwork network, TimeProvider time)
             {
                 if (source.SkippedLinks > 0)
                 {
-                    string note = $"{source.SkippedLinks} symbolic links are not sent: send what they point to by itself if it is wanted.";
+                    string note = $"Symbolic links are not sent ({source.SkippedLinks} left out): send what they point to by itself if it is wanted.";
                     await conversation.SayAsync(new NoteReply(note), cancellationToken).ConfigureAwait(false);
                 }
 

@@ -20,7 +20,7 @@ internal enum ExitCode
     /// <summary>The command needs the agent of this home, and none is running.</summary>
     NoAgent = 3,
 
-    /// <summary>The peer was not found, or could not be reached.</summary>
+    /// <summary>The peer, name or record was not found, or nobody who knows could be reached.</summary>
     Unreachable = 4,
 
     /// <summary>The peer was reached and refused.</summary>

@@ -1,12 +1,14 @@
 using Carrier.Chain.Access;
 using Carrier.Chain.Networks;
 using Carrier.Chain.Primitives;
+using Carrier.Devnet.Blocks;
+using Carrier.Devnet.Hosting;
 
 namespace Carrier.Agent.State;
 
 /// <summary>Which chain, and which nodes are asked about it.</summary>
 /// <param name="Network">main, test, reg, or any name together with a foundation.</param>
-/// <param name="Foundation">The address the genesis block of a devnet or private regnet pays.</param>
+/// <param name="Foundation">The address the genesis block of a private chain pays; null for a devnet's faucet.</param>
 /// <param name="Nodes">As <see cref="NodeEndpoint"/> reads them; none for $CARRIER_ELA_NODES, else the network's public one.</param>
 internal sealed record ChainChoice(string Network, string? Foundation, IReadOnlyList<string> Nodes)
 {
@@ -15,16 +17,16 @@ internal sealed record ChainChoice(string Network, string? Foundation, IReadOnly
     /// <exception cref="AgentException">There is no such network.</exception>
     public ChainNetwork ToNetwork()
     {
-        if (Foundation is not null)
+        if ((Foundation ?? (Network == DevnetNode.Name ? Faucet.Owner.ToString() : null)) is { } address)
         {
-            return ProgramHash.TryParse(Foundation, out ProgramHash foundation)
+            return ProgramHash.TryParse(address, out ProgramHash foundation)
                 ? ChainNetwork.Private(Network is "reg" ? "private" : Network, foundation)
                 : throw new AgentException(ExitCode.Usage, "--foundation wants an address.");
         }
 
         return ChainNetwork.TryGet(Network, out ChainNetwork? network)
             ? network!
-            : throw new AgentException(ExitCode.Usage, "--network is main, test or reg; a devnet needs --foundation with the address its genesis block pays.");
+            : throw new AgentException(ExitCode.Usage, "--network is main, test, reg or devnet; any other chain needs --foundation with the address its genesis block pays.");
     }
 
     /// <exception cref="AgentException">One does not read, or there are none or too many.</exception>

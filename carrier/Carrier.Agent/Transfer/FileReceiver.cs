@@ -99,7 +99,7 @@ internal sealed class FileReceiver(TimeProvider time)
                 return await RefuseAsync(wire, offer, RefusalReason.Busy).ConfigureAwait(false);
             }
 
-            StagingFolder staging = StagingFolder.Open(destination, id, time.GetUtcNow().UtcDateTime);
+            using StagingFolder staging = StagingFolder.Open(destination, id, time.GetUtcNow().UtcDateTime);
             Acceptance acceptance = staging.Survey(offer);
             if (!HasRoom(offer, acceptance, destination))
             {

@@ -9,16 +9,21 @@ namespace Carrier.Agent.Transfer;
 ///  tree/                       what is moved into place, made at the end of the verified entries
 /// </code>
 /// The finished file or folder reaches its place by one rename to a name that was free. Peer-chosen paths are only walked below <c>tree</c>, in a folder
-/// of mode 0700 where nothing but folders made here exists, so there is no link to follow and no race to win.
+/// of mode 0700 where nothing but folders made here exists. Both folders are held open: whoever may write to DEST can rename them and put links
+/// in their places, but not have anything written elsewhere.
 /// </remarks>
-internal sealed class StagingFolder
+internal sealed class StagingFolder : IDisposable
 {
     private readonly string _destination;
-    private readonly string _folder;
+    private readonly string _name;
+    private readonly HeldFolder _all;
+    private readonly HeldFolder _folder;
 
-    private StagingFolder(string destination, string folder)
+    private StagingFolder(string destination, string name, HeldFolder all, HeldFolder folder)
     {
         _destination = destination;
+        _name = name;
+        _all = all;
         _folder = folder;
     }
 
@@ -27,20 +32,28 @@ internal sealed class StagingFolder
     public static StagingFolder Open(string destination, TransferId id, DateTime utcNow)
     {
         Directory.CreateDirectory(destination);
-        string all = Path.Combine(destination, EntryPath.StagingName);
-        CreatePrivate(all);
-        string folder = Path.Combine(all, id.ToString());
-        if (!Directory.Exists(folder))
+        HeldFolder all = HeldFolder.Open(Path.Combine(destination, EntryPath.StagingName));
+        try
         {
-            Prune(all, utcNow);
-        }
+            string name = id.ToString();
+            string path = Path.Combine(all.Path, name);
+            if (!Directory.Exists(path))
+            {
+                Prune(all.Path, utcNow);
+            }
 
-        CreatePrivate(folder);
-        Directory.SetLastWriteTimeUtc(folder, utcNow);
-        return new StagingFolder(destination, folder);
+            HeldFolder folder = HeldFolder.Open(path);
+            Directory.SetLastWriteTimeUtc(path, utcNow);
+            return new StagingFolder(destination, name, all, folder);
+        }
+        catch (Exception)
+        {
+            all.Dispose();
+            throw;
+        }
     }
 
-    public string PartPath(int entry) => Path.Combine(_folder, Number(entry) + ".part");
+    public string PartPath(int entry) => Path.Combine(_folder.Path, Number(entry) + ".part");
 
     /// <summary>What a former try left: bytes begun, and entries that were verified.</summary>
     public Acceptance Survey(Offer offer)
@@ -69,7 +82,7 @@ internal sealed class StagingFolder
     /// <summary>Moves everything into place under a name that is free, makes that durable, and returns the path.</summary>
     public string Install(Offer offer)
     {
-        string tree = Path.Combine(_folder, "tree");
+        string tree = Path.Combine(_folder.Path, "tree");
         Directory.CreateDirectory(tree);
         for (int i = 0; i < offer.Entries.Count; i++)
         {
@@ -91,21 +104,35 @@ internal sealed class StagingFolder
     /// <summary>Deletes what is kept of this transfer, and the folder of all if it was the last.</summary>
     public void Discard()
     {
-        Directory.Delete(_folder, recursive: true);
-        string all = Path.GetDirectoryName(_folder)!;
-        if (!Directory.EnumerateFileSystemEntries(all).Any())
+        Directory.Delete(Path.Combine(_all.Path, _name), recursive: true);
+        if (Directory.EnumerateFileSystemEntries(_all.Path).Any())
         {
-            Directory.Delete(all);
+            return;
         }
+
+        try
+        {
+            Directory.Delete(Path.Combine(_destination, EntryPath.StagingName));
+        }
+        catch (IOException)
+        {
+            // Somebody put something else in its place: that is not ours to delete.
+        }
+    }
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _all.Dispose();
     }
 
     private static string Number(int entry) => entry.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    private string WholePath(int entry) => Path.Combine(_folder, Number(entry) + ".whole");
+    private string WholePath(int entry) => Path.Combine(_folder.Path, Number(entry) + ".whole");
 
     private string TreePath(Offer offer, OfferEntry entry) => offer.IsFolder
-        ? Path.Combine([_folder, "tree", offer.Name, .. entry.Path.Segments])
-        : Path.Combine(_folder, "tree", offer.Name);
+        ? Path.Combine([_folder.Path, "tree", offer.Name, .. entry.Path.Segments])
+        : Path.Combine(_folder.Path, "tree", offer.Name);
 
     private void Place(Offer offer, int index)
     {
@@ -185,22 +212,6 @@ internal sealed class StagingFolder
         }
 
         DurableFolder.Flush(folder);
-    }
-
-    private static void CreatePrivate(string folder)
-    {
-        if (new DirectoryInfo(folder).LinkTarget is not null)
-        {
-            throw new IOException($"'{folder}' is a link; it must be a folder of its own.");
-        }
-
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-            return;
-        }
-
-        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
     /// <summary>Bounds what senders who never came back leave behind.</summary>

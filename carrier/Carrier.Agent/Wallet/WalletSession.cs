@@ -1,10 +1,15 @@
 using System.CommandLine;
+using System.Globalization;
 using Carrier.Agent.Commands;
 using Carrier.Agent.Control;
 using Carrier.Agent.State;
 using Carrier.Chain.Access;
+using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Networks;
+using Carrier.Chain.Primitives;
+using Carrier.Chain.Scanning;
+using Carrier.Chain.Spv;
 using Carrier.Chain.Storage;
 using Carrier.Chain.Wallet;
 using Carrier.Core.Identity;
@@ -12,11 +17,11 @@ using Carrier.Core.Storage;
 
 namespace Carrier.Agent.Wallet;
 
-/// <summary>The chain and the wallet of a home. One process uses them at a time, be it for a command or for one round of the agent's channels.</summary>
+/// <summary>The wallet of a home for the length of one command. One process uses it at a time; it needs no running agent.</summary>
 /// <remarks>
 /// <code>
-///  HOME/chain/NETWORK/   headers.db   the header chain        wallet.db   what was sent and received        lock
-///                        channels.db  payment channels; the running agent's alone
+///  HOME/chain/NETWORK/   headers.db     the header chain          wallet.db     what was sent and received        lock
+///                        sightings.db   what peers showed         registry.db   what a scan found                names.db   salts of commitments
 /// </code>
 /// </remarks>
 internal sealed class WalletSession : IDisposable
@@ -26,61 +31,101 @@ internal sealed class WalletSession : IDisposable
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(20);
 
-    private readonly WalletStore _store;
+    private readonly Stack<IDisposable> _open = [];
     private FileStream? _lock;
 
-    private WalletSession(string folder, TrustId owner, ChainNetwork network, FileStream held, ChainAccess access, WalletStore store)
+    private WalletSession(ChainNetwork network, TrustId owner, string folder, Func<WalletSession, IChainAccess> openAccess)
     {
-        _lock = held;
-        _store = store;
-        Folder = folder;
+        Owner = owner;
         Network = network;
-        Access = access;
-        Wallet = new ChainWallet(access, store, owner, SystemRandomSource.Shared, TimeProvider.System);
+        Folder = folder;
+        try
+        {
+            _lock = Hold(folder);
+            Headers = HeaderStore.Open(Path.Combine(folder, "headers.db"), network, Checkpoints.Anchors(network)); // disposed with the access
+            Access = Keep(openAccess(this));
+            Wallet = new ChainWallet(Access, Keep(WalletStore.Open(Path.Combine(folder, "wallet.db"))), owner, SystemRandomSource.Shared, TimeProvider.System);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    public string Folder { get; }
+    public TrustId Owner { get; }
 
     public ChainNetwork Network { get; }
 
-    public ChainAccess Access { get; }
+    /// <summary>Where the files of this network lie.</summary>
+    public string Folder { get; }
+
+    public HeaderStore Headers { get; }
+
+    public IChainAccess Access { get; }
 
     public ChainWallet Wallet { get; }
 
     /// <summary>Opens them for one command; held until disposed.</summary>
-    public static Task<WalletSession> OpenAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken) =>
-        OpenAsync(context.Home, context.Identity.ReadTrustId(), WalletOptions.Read(parsed), null, cancellationToken);
+    public static WalletSession Open(CommandContext context, ParseResult parsed) => Open(
+        context.Home, context.Identity.ReadTrustId(), WalletOptions.ReadNetwork(parsed), session => session.OpenAccess(parsed));
 
-    /// <inheritdoc cref="OpenAsync(CommandContext, ParseResult, CancellationToken)"/>
-    public static async Task<WalletSession> OpenAsync(
-        AgentHome home, TrustId owner, ChainChoice choice, RpcPatience? patience, CancellationToken cancellationToken)
+    /// <summary>Opens them for the agent, which lets go of them between its rounds; they are asked through nodes, a <see cref="ChainAccess"/>.</summary>
+    public static WalletSession Open(AgentHome home, TrustId owner, ChainChoice choice, RpcPatience patience) => Open(
+        home, owner, choice.ToNetwork(), session => new ChainAccess(choice.ToNodes(patience), session.Headers, TimeProvider.System));
+
+    private static WalletSession Open(AgentHome home, TrustId owner, ChainNetwork network, Func<WalletSession, IChainAccess> openAccess)
     {
-        ChainNetwork network = choice.ToNetwork();
         home.Ensure();
         PrivateFolder.Ensure(home.Chain);
         string folder = Path.Combine(home.Chain, network.Name);
         PrivateFolder.Ensure(folder);
-        FileStream held = await HoldAsync(folder, cancellationToken).ConfigureAwait(false);
-        HeaderStore? headers = null;
         try
         {
-            IReadOnlyList<RpcNode> nodes = choice.ToNodes(patience);
-            headers = HeaderStore.Open(Path.Combine(folder, "headers.db"), network, Checkpoints.Newest(network));
-            var access = new ChainAccess(nodes, headers, TimeProvider.System);
-            return new WalletSession(folder, owner, network, held, access, WalletStore.Open(Path.Combine(folder, "wallet.db")));
+            return new WalletSession(network, owner, folder, openAccess);
         }
         catch (InvalidDataException e)
         {
-            headers?.Dispose();
-            held.Dispose();
-            throw new AgentException(ExitCode.Failure, $"{e.Message} Move '{folder}' away, but keep channels.db; nothing else in it is needed to own the coins.", e);
+            throw new AgentException(
+                ExitCode.Failure, $"{e.Message} Move '{folder}' away: keep channels.db, which holds money; nothing else in it is needed to own coins, and of names only names.db, for those not revealed yet.", e);
         }
-        catch
+    }
+
+    /// <summary>Follows the chain and says so; a command that cannot must not go on.</summary>
+    public async Task SyncAsync(IPresenter presenter, CancellationToken cancellationToken)
+    {
+        SyncReport report = await Wallet.SyncAsync(cancellationToken).ConfigureAwait(false);
+        if (!Access.AsksSeveral)
         {
-            headers?.Dispose();
-            held.Dispose();
-            throw;
+            presenter.Warn("only one is asked; it cannot forge coins, but it can hide them. Give a second --node or --peer.");
         }
+
+        foreach (NodeSync node in report.Nodes.Where(node => !node.Agrees))
+        {
+            presenter.Warn($"{node.Node} {(node.Fault == NodeFault.None ? "is on a chain with less work" : $"failed: {node.Fault} {SafeText.Of(node.Detail)}")}");
+        }
+
+        if (report.Nodes.All(node => node.Fault != NodeFault.None))
+        {
+            throw new AgentException(ExitCode.Unreachable, "Nobody could be followed: check --node or --peer, and --network.");
+        }
+
+        foreach (Hash256 id in report.Unreadable)
+        {
+            presenter.Warn($"transaction {id} may concern this wallet and is of a kind this program cannot read: look it up elsewhere, or update carrier.");
+        }
+
+        presenter.Say(new ChainReply(Network.Name, report.Height, report.Tip.ToString(), report.Assurance.ToString(), report.Nodes.Count, report.Agreeing));
+    }
+
+    public void Dispose()
+    {
+        while (_open.TryPop(out IDisposable? last))
+        {
+            last.Dispose();
+        }
+
+        LetGo();
     }
 
     /// <summary>Lets other processes have their turn; <see cref="HoldAgainAsync"/> before the next use.</summary>
@@ -91,38 +136,37 @@ internal sealed class WalletSession : IDisposable
     }
 
     /// <exception cref="AgentException">A command has held them for too long.</exception>
-    public async Task HoldAgainAsync(CancellationToken cancellationToken) => _lock = await HoldAsync(Folder, cancellationToken).ConfigureAwait(false);
+    public async Task HoldAgainAsync(CancellationToken cancellationToken) =>
+        _lock = await Task.Run(() => Hold(Folder), cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Follows the chain and says so; a command that cannot must not go on.</summary>
-    public async Task SyncAsync(IPresenter presenter, CancellationToken cancellationToken)
+    private T Keep<T>(T opened)
+        where T : IDisposable
     {
-        SyncReport report = await Wallet.SyncAsync(cancellationToken).ConfigureAwait(false);
-        if (!Access.AsksSeveral)
-        {
-            presenter.Warn("only one node is asked; it cannot forge coins, but it can hide them. Give a second --node.");
-        }
-
-        foreach (NodeSync node in report.Nodes.Where(node => !node.Agrees))
-        {
-            presenter.Warn($"{node.Node} {(node.Fault == NodeFault.None ? "is on a chain with less work" : $"failed: {node.Fault} {SafeText.Of(node.Detail)}")}");
-        }
-
-        if (report.Nodes.All(node => node.Fault != NodeFault.None))
-        {
-            throw new AgentException(ExitCode.Unreachable, "No node could be followed: check --node and --network.");
-        }
-
-        presenter.Say(new ChainReply(Network.Name, report.Height, report.Tip.ToString(), report.Assurance.ToString(), report.Nodes.Count, report.Agreeing));
+        _open.Push(opened);
+        return opened;
     }
 
-    public void Dispose()
+    private IChainAccess OpenAccess(ParseResult parsed)
     {
-        Access.Dispose();
-        _store.Dispose();
-        LetGo();
+        IReadOnlyList<PeerEndpoint> peers = WalletOptions.ReadPeers(parsed, Network);
+        if (peers.Count > 0)
+        {
+            SightingStore sightings = SightingStore.Open(Path.Combine(Folder, "sightings.db"));
+            return new PeerAccess(Network, peers, Headers, sightings, ProgramHash.FromTrustId(Owner), SystemRandomSource.Shared, TimeProvider.System);
+        }
+
+        var access = new ChainAccess(WalletOptions.Read(parsed).ToNodes(), Headers, TimeProvider.System);
+        if (WalletOptions.ReadArbiters(parsed, Network) is { } arbiters)
+        {
+            // Another first set is another story: it has a file of its own.
+            string file = string.Create(CultureInfo.InvariantCulture, $"arbiters-{arbiters.From}.db");
+            access.FollowArbiters(new ArbiterSchedule(arbiters), Keep(ScanStore.Open(Path.Combine(Folder, file), Network.Name)));
+        }
+
+        return access;
     }
 
-    private static async Task<FileStream> HoldAsync(string folder, CancellationToken cancellationToken)
+    private static FileStream Hold(string folder)
     {
         long begun = TimeProvider.System.GetTimestamp();
         while (true)
@@ -133,7 +177,7 @@ internal sealed class WalletSession : IDisposable
             }
             catch (IOException) when (TimeProvider.System.GetElapsedTime(begun) < Patience)
             {
-                await Task.Delay(LookEvery, cancellationToken).ConfigureAwait(false);
+                Thread.Sleep(LookEvery);
             }
             catch (IOException e)
             {

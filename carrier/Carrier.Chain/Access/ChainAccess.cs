@@ -2,16 +2,16 @@ using Carrier.Chain.Blocks;
 using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Primitives;
+using Carrier.Chain.Scanning;
 using Carrier.Chain.Storage;
 using Carrier.Chain.Transactions;
 using Carrier.Core;
 
 namespace Carrier.Chain.Access;
 
-/// <summary>The chain through several nodes, none of them trusted: what can be proved is proved against our own header chain; what cannot is asked of all, and
+/// <summary>The chain through several JSON-RPC nodes, none of them trusted: what can be proved is proved against our own header chain; what cannot is asked of all, and
 /// disagreement is shown, never voted away.</summary>
-/// <remarks>Not for several callers at once: one operation after the other.</remarks>
-public sealed class ChainAccess : IDisposable
+public sealed class ChainAccess : IChainAccess
 {
     /// <summary>Nodes that should be asked for whatever matters.</summary>
     public const int MinNodes = 2;
@@ -22,6 +22,8 @@ public sealed class ChainAccess : IDisposable
     private readonly IReadOnlyList<RpcNode> _nodes;
     private readonly HeaderStore _store;
     private readonly TimeProvider _time;
+    private ArbiterSchedule? _arbiters;
+    private ChainScanner? _announcements;
 
     public ChainAccess(IReadOnlyList<RpcNode> nodes, HeaderStore store, TimeProvider time)
     {
@@ -35,17 +37,26 @@ public sealed class ChainAccess : IDisposable
         Headers = store.Load();
     }
 
-    /// <summary>Our own header chain: the judge of everything here.</summary>
-    public HeaderChain Headers { get; private set; }
+    public HeaderChain Headers { get; }
+
+    public uint Origin => _store.Origin;
 
     public IReadOnlyList<RpcNode> Nodes => _nodes;
 
-    /// <summary>Whether enough nodes are configured that one alone cannot hide something.</summary>
     public bool AsksSeveral => _nodes.Count >= MinNodes;
 
     private UnixTime Now => new(_time.GetUtcNow().ToUnixTimeSeconds());
 
-    /// <summary>Follows every node to its tip, judging each header, and keeps the chain with the most work.</summary>
+    /// <summary>From the next sync on every block is looked through for announcements of arbiters, and confirms are judged by those in office.</summary>
+    /// <param name="schedule">Holds a trusted first set, and nothing else yet.</param>
+    /// <param name="store">What was found before; the caller's to dispose, after this.</param>
+    public void FollowArbiters(ArbiterSchedule schedule, ScanStore store)
+    {
+        ArgumentNullException.ThrowIfNull(schedule);
+        _arbiters = schedule;
+        _announcements = new ChainScanner(this, schedule, store, Math.Max(schedule.ScannedTo, Origin) + 1);
+    }
+
     public async Task<SyncReport> SyncAsync(CancellationToken cancellationToken)
     {
         List<NodeSync> reports = [];
@@ -55,15 +66,19 @@ public sealed class ChainAccess : IDisposable
             _store.Save(Headers);
         }
 
+        if (_announcements is not null)
+        {
+            _ = await _announcements.ScanAsync(cancellationToken).ConfigureAwait(false); // where it stops, nobody is in office
+        }
+
         // A node may have been asked before another showed a better chain: it disagrees only if its tip is not on ours now.
         return new SyncReport(
             Headers.Tip.Header.Height,
             Headers.Tip.Hash,
-            Headers.Tip.Header.Height == _store.Origin ? HeaderAssurance.Anchored : HeaderAssurance.ProofOfWork,
+            await AssureAsync(Headers.Tip.Header.Height, cancellationToken).ConfigureAwait(false),
             [.. reports.Select(report => report with { Agrees = report.Fault == NodeFault.None && IsOnChain(report.Height, report.Tip) })]);
     }
 
-    /// <summary>True when our best chain holds this block, in memory or on disk.</summary>
     public bool IsOnChain(uint height, Hash256 hash) => TryGetHeader(height, out BlockHeader header) && header.Hash == hash;
 
     public bool TryGetHeader(uint height, out BlockHeader header)
@@ -79,14 +94,14 @@ public sealed class ChainAccess : IDisposable
     }
 
     /// <summary>Says what stands behind a block: its proof of work, and a confirm when the arbiters in office are known and a node has one that holds.</summary>
-    public async Task<HeaderAssurance> AssureAsync(uint height, ArbiterSchedule? schedule, CancellationToken cancellationToken)
+    public async Task<HeaderAssurance> AssureAsync(uint height, CancellationToken cancellationToken)
     {
         if (!TryGetHeader(height, out BlockHeader header) || height == _store.Origin)
         {
             return HeaderAssurance.Anchored;
         }
 
-        if (schedule is null || !schedule.TryGet(height, out ArbiterSet? arbiters))
+        if (_arbiters is null || !_arbiters.TryGet(height, out ArbiterSet? arbiters))
         {
             return HeaderAssurance.ProofOfWork;
         }
@@ -103,7 +118,6 @@ public sealed class ChainAccess : IDisposable
         return HeaderAssurance.ProofOfWork;
     }
 
-    /// <summary>Proves that a transaction is in a block of our chain. One sound proof decides, whoever gave it and however many deny it.</summary>
     public async Task<Inclusion> FindAsync(Hash256 id, CancellationToken cancellationToken)
     {
         List<NodeStatement> statements = [];
@@ -236,7 +250,6 @@ public sealed class ChainAccess : IDisposable
         return best;
     }
 
-    /// <summary>Hands a transaction to every node.</summary>
     public async Task<IReadOnlyList<(string Node, SendOutcome Outcome, string Detail)>> BroadcastAsync(Transaction transaction, CancellationToken cancellationToken)
     {
         List<(string, SendOutcome, string)> outcomes = [];
@@ -247,6 +260,26 @@ public sealed class ChainAccess : IDisposable
         }
 
         return outcomes;
+    }
+
+    public async Task<IReadOnlyList<WholeBlock>> ReadBlocksAsync(uint from, CancellationToken cancellationToken)
+    {
+        List<BlockHeader> wanted = [];
+        for (uint height = from; wanted.Count < IChainAccess.MaxWholeBlocks && TryGetHeader(height, out BlockHeader header); height++)
+        {
+            wanted.Add(header);
+        }
+
+        foreach (RpcNode node in InOrder())
+        {
+            IReadOnlyList<WholeBlock> blocks = await node.WholeBlocksAsync(wanted, cancellationToken).ConfigureAwait(false);
+            if (blocks.Count > 0)
+            {
+                return blocks;
+            }
+        }
+
+        return [];
     }
 
     public void Dispose()

@@ -15,6 +15,9 @@ public sealed record NodeSync(string Node, NodeFault Fault, string Detail, uint 
 /// <summary>Where the chain stands, what was checked of it, and who says otherwise.</summary>
 public sealed record SyncReport(uint Height, Hash256 Tip, HeaderAssurance Assurance, IReadOnlyList<NodeSync> Nodes)
 {
+    /// <summary>Transactions that concern us, perhaps, and are of kinds this client does not read: an alarm, never silence.</summary>
+    public IReadOnlyList<Hash256> Unreadable { get; init; } = [];
+
     public int Agreeing => Nodes.Count(node => node.Agrees);
 
     public bool IsDisputed => Nodes.Any(node => node.Fault == NodeFault.None && !node.Agrees);

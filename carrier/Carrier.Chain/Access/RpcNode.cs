@@ -5,7 +5,7 @@ using Carrier.Chain.Transactions;
 namespace Carrier.Chain.Access;
 
 /// <summary>One node, asked in the chain's own types. What can be recomputed is: hashes, ids, roots. The rest is hearsay and named so.</summary>
-public sealed class RpcNode(NodeEndpoint endpoint, RpcPatience? patience = null) : IDisposable
+public sealed partial class RpcNode(NodeEndpoint endpoint, RpcPatience? patience = null) : IDisposable
 {
     /// <summary>The node's code for a transaction it does not know.</summary>
     public const int UnknownTransaction = 44001;

@@ -1,58 +1,66 @@
-using Carrier.Chain.Blocks;
-using Carrier.Chain.Headers;
-using Carrier.Chain.Transactions;
+using Carrier.Chain.Access;
+using Carrier.Chain.Scanning;
 
 namespace Carrier.Chain.Dpos;
 
 /// <summary>Which arbiters decide which height: a trusted first set, and each next one announced by a transaction proved to be in a block.</summary>
-/// <remarks>
-/// A set is known for a height when every announcement since the first set was followed. A thin client cannot prove that it missed none, so
-/// <see cref="FollowTo"/> marks how far it has scanned, and beyond it nobody is in office here.
-/// </remarks>
-public sealed class ArbiterSchedule
+/// <remarks>A set is known for a height when every block since the first set was looked through for announcements; beyond <see cref="ScannedTo"/> nobody is in office here.</remarks>
+public sealed class ArbiterSchedule : IScanIndex
 {
     /// <summary>Sets kept; confirms are judged near the tip.</summary>
     public const int MaxSets = 64;
 
-    private readonly List<ArbiterSet> _sets = [];
+    private readonly List<(uint Announced, ArbiterSet Set)> _sets = [];
 
     public ArbiterSchedule(ArbiterSet trusted)
     {
         ArgumentNullException.ThrowIfNull(trusted);
-        _sets.Add(trusted);
-        KnownTo = trusted.From;
+        _sets.Add((0, trusted));
+        ScannedTo = trusted.From;
     }
 
-    /// <summary>The last height whose arbiters are known.</summary>
-    public uint KnownTo { get; private set; }
+    public uint ScannedTo { get; private set; }
 
-    /// <summary>Takes an announcement in block <paramref name="header"/> (on the best chain), proved by its branch.</summary>
-    public bool TryAnnounce(Transaction announcement, MerkleBranch branch, BlockHeader header)
+    public bool Wants(ProvedTransaction transaction)
     {
-        ArgumentNullException.ThrowIfNull(announcement);
-        ArgumentNullException.ThrowIfNull(branch);
-        if (!branch.Proves(announcement.Id, header.MerkleRoot) || !ArbiterSet.TryRead(announcement, out ArbiterSet? next) || next!.From < header.Height)
+        ArgumentNullException.ThrowIfNull(transaction);
+        return transaction.IsSound && TryReadNext(transaction, out _);
+    }
+
+    public void Apply(uint height, IReadOnlyList<ProvedTransaction> transactions)
+    {
+        ArgumentNullException.ThrowIfNull(transactions);
+        foreach (ProvedTransaction announcement in transactions)
         {
-            return false;
+            if (announcement.IsSound && TryReadNext(announcement, out ArbiterSet? next))
+            {
+                _sets.Add((announcement.Header.Height, next!));
+            }
         }
 
-        _sets.RemoveAll(set => set.From >= next.From && _sets.Count > 1); // a later announcement for the same height replaces the earlier one
-        _sets.Add(next);
         if (_sets.Count > MaxSets)
         {
-            _sets.RemoveAt(0);
+            _sets.RemoveRange(0, _sets.Count - MaxSets);
         }
 
-        return true;
+        ScannedTo = Math.Max(ScannedTo, height);
     }
 
-    /// <summary>Says that every block up to <paramref name="height"/> was looked through for announcements.</summary>
-    public void FollowTo(uint height) => KnownTo = Math.Max(KnownTo, height);
+    public void Rewind(uint height)
+    {
+        _sets.RemoveAll(entry => entry.Announced > height);
+        ScannedTo = Math.Min(ScannedTo, height);
+    }
 
-    /// <summary>Who decides a height; false when it is not known.</summary>
+    /// <summary>Who decides a height; false when it is not known. Of two announcements for the same height the later one counts.</summary>
     public bool TryGet(uint height, out ArbiterSet? arbiters)
     {
-        arbiters = height > KnownTo ? null : _sets.LastOrDefault(set => set.From <= height);
+        arbiters = height > ScannedTo ? null
+            : _sets.Select(entry => entry.Set).Where(set => set.From <= height).Aggregate((ArbiterSet?)null, (latest, set) => latest is null || set.From >= latest.From ? set : latest);
         return arbiters is not null;
     }
+
+    /// <summary>Reads an announcement; one of a height that has passed announces nothing.</summary>
+    private static bool TryReadNext(ProvedTransaction announcement, out ArbiterSet? next) =>
+        ArbiterSet.TryRead(announcement.Transaction, out next) && next!.From >= announcement.Header.Height;
 }

@@ -18,6 +18,9 @@ namespace Carrier.Chain.Headers;
 /// </code>
 /// Lines end with LF; heights rise. Where no key is trusted, genesis is where to begin.
 /// </remarks>
+/// <param name="Network">The chain it speaks of.</param>
+/// <param name="Checkpoints">Where a client may begin; one that began earlier refuses any other block of these heights.</param>
+/// <param name="Arbiters">Who decides from a height on.</param>
 public sealed record CheckpointFile(string Network, ImmutableArray<HeaderAnchor> Checkpoints, ArbiterSet? Arbiters)
 {
     /// <summary>Longest file read.</summary>
@@ -35,8 +38,8 @@ public sealed record CheckpointFile(string Network, ImmutableArray<HeaderAnchor>
     public static bool TryParse(ReadOnlySpan<byte> file, in OwnerPublicKey signer, [NotNullWhen(true)] out CheckpointFile? checkpoints)
     {
         checkpoints = null;
-        int at = file.Length <= MaxBytes ? file.LastIndexOf("signature "u8) : -1;
-        if (at < 1 || file[at - 1] != '\n' || file[^1] != '\n')
+        int at = SignatureAt(file);
+        if (at < 0 || file[^1] != '\n')
         {
             return false;
         }
@@ -47,6 +50,22 @@ public sealed record CheckpointFile(string Network, ImmutableArray<HeaderAnchor>
             && Convert.FromHexString(hex, signature, out _, out _) == System.Buffers.OperationStatus.Done
             && signer.Verify(Context, file[..at], signature)
             && TryReadLines(Encoding.ASCII.GetString(file[..at]), out checkpoints);
+    }
+
+    /// <summary>Reads a file that is about to be signed: whatever signature it has, or none, is not looked at.</summary>
+    public static bool TryParseUnsigned(ReadOnlySpan<byte> file, [NotNullWhen(true)] out CheckpointFile? checkpoints)
+    {
+        checkpoints = null;
+        int at = SignatureAt(file);
+        return file.Length <= MaxBytes && TryReadLines(Encoding.ASCII.GetString(at < 0 ? file : file[..at]), out checkpoints);
+    }
+
+    /// <summary>Reads one line <c>arbiters FROM SEATS KEY,KEY,…</c>.</summary>
+    public static bool TryParseArbiters(string line, [NotNullWhen(true)] out ArbiterSet? arbiters)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        arbiters = null;
+        return line.Split(' ') is ["arbiters", _, _, _] words && TryReadArbiters(words, out arbiters);
     }
 
     /// <summary>Writes and signs a file.</summary>
@@ -70,6 +89,12 @@ public sealed record CheckpointFile(string Network, ImmutableArray<HeaderAnchor>
         byte[] signature = new byte[OwnerPublicKey.SignatureBytes];
         signer.Sign(Context, Encoding.ASCII.GetBytes(text.ToString()), signature);
         return Encoding.ASCII.GetBytes(text.Append(SignatureWord).Append(Convert.ToHexStringLower(signature)).Append('\n').ToString());
+    }
+
+    private static int SignatureAt(ReadOnlySpan<byte> file)
+    {
+        int at = file.Length <= MaxBytes ? file.LastIndexOf("signature "u8) : -1;
+        return at > 0 && file[at - 1] == '\n' ? at : -1;
     }
 
     private static bool TryReadLines(string text, [NotNullWhen(true)] out CheckpointFile? checkpoints)
@@ -132,7 +157,7 @@ public sealed record CheckpointFile(string Network, ImmutableArray<HeaderAnchor>
         return times.Count == Math.Min(height, HeaderChain.MedianOf - 1);
     }
 
-    private static bool TryReadArbiters(string[] words, out ArbiterSet? arbiters)
+    private static bool TryReadArbiters(string[] words, [NotNullWhen(true)] out ArbiterSet? arbiters)
     {
         arbiters = null;
         List<OwnerPublicKey> keys = [];

@@ -7,15 +7,18 @@ namespace Carrier.Chain.Headers;
 public static class Checkpoints
 {
     /// <summary>Whose signature a shipped file must bear. Its private half is nowhere in the sources.</summary>
-    public static readonly OwnerPublicKey ProjectKey = ReadKey("02fd3dcc488a8ed498e4bec358b56ee86a2916f6c385d7ed5334a11087640bb450");
+    public static readonly OwnerPublicKey ProjectKey = ReadKey("02608b71563255c7e3efce3b23d27c086935651fc9af9c3a71196fecd68ba742ba");
 
     /// <summary>Where to begin on a network: its newest shipped checkpoint, else its genesis block.</summary>
     /// <exception cref="InvalidDataException">The shipped file is damaged or not signed by the project.</exception>
-    public static HeaderAnchor Newest(ChainNetwork network)
+    public static HeaderAnchor Newest(ChainNetwork network) => Anchors(network)[^1];
+
+    /// <summary>Everywhere a client may have begun: the genesis block, then every shipped checkpoint.</summary>
+    /// <exception cref="InvalidDataException">The shipped file is damaged or not signed by the project.</exception>
+    public static IReadOnlyList<HeaderAnchor> Anchors(ChainNetwork network)
     {
         ArgumentNullException.ThrowIfNull(network);
-        CheckpointFile? file = Load(network.Name);
-        return file is { Checkpoints: [.., var newest] } ? newest : HeaderAnchor.AtGenesis(network.Genesis);
+        return [HeaderAnchor.AtGenesis(network.Genesis), .. (Load(network.Name)?.Checkpoints ?? []).Where(anchor => anchor.Header.Height > 0)];
     }
 
     /// <summary>The shipped file of a network; none for a private chain.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
 
@@ -26,6 +27,9 @@ public sealed class BloomFilter
         Tweak = tweak;
     }
 
+    private BloomFilter(ReadOnlySpan<byte> bits, uint hashFunctions, uint tweak)
+        : this(bits.Length, hashFunctions, tweak) => bits.CopyTo(_bits);
+
     public uint HashFunctions { get; }
 
     public uint Tweak { get; }
@@ -40,6 +44,16 @@ public sealed class BloomFilter
         int bytes = Math.Clamp((int)Math.Ceiling(bits / 8), 8, MaxBytes);
         uint functions = (uint)Math.Clamp(Math.Round(bytes * 8.0 / Math.Max(items, 1) * Math.Log(2)), 1, MaxHashFunctions);
         return new BloomFilter(bytes, functions, tweak);
+    }
+
+    /// <summary>A filter that matches every transaction.</summary>
+    public static BloomFilter Everything() => new([byte.MaxValue], hashFunctions: 1, tweak: 0);
+
+    /// <summary>A filter as a peer loads it; false when it is longer or takes more hash functions than nodes allow.</summary>
+    public static bool TryFrom(ReadOnlySpan<byte> bits, uint hashFunctions, uint tweak, [NotNullWhen(true)] out BloomFilter? filter)
+    {
+        filter = bits.Length is > 0 and <= MaxBytes && hashFunctions <= MaxHashFunctions ? new BloomFilter(bits, hashFunctions, tweak) : null;
+        return filter is not null;
     }
 
     public void Add(ProgramHash owner) => Add(owner.Span);

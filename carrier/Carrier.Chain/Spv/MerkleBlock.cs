@@ -34,7 +34,7 @@ public sealed record MerkleBlock(BlockHeader Header, ReadOnlyMemory<byte> Proof,
             return false;
         }
 
-        block = new MerkleBlock(header, proof.ToArray(), (int)transactions, [.. walk.Matches]);
+        block = new MerkleBlock(header, proof.ToArray(), (int)transactions, walk.Matches());
         return true;
     }
 
@@ -42,12 +42,17 @@ public sealed record MerkleBlock(BlockHeader Header, ReadOnlyMemory<byte> Proof,
     {
         private readonly ReadOnlySpan<byte> _hashes = hashes;
         private readonly ReadOnlySpan<byte> _flags = flags;
+        private readonly List<(Hash256 Id, int Index, List<Hash256> Branch)> _matches = [];
         private int _hash;
         private int _flag;
 
-        public List<MatchedTransaction> Matches { get; } = [];
-
         public bool Failed { get; private set; }
+
+        public readonly ImmutableArray<MatchedTransaction> Matches()
+        {
+            int count = transactions;
+            return [.. _matches.Select(match => new MatchedTransaction(match.Id, new MerkleBranch(count, match.Index, [.. match.Branch])))];
+        }
 
         /// <summary>All hashes taken, all flag bytes begun, and the rest of the last one zero.</summary>
         public readonly bool UsedEverything =>
@@ -71,17 +76,24 @@ public sealed record MerkleBlock(BlockHeader Header, ReadOnlyMemory<byte> Proof,
                 Hash256 hash = Take();
                 if (level == 0 && set)
                 {
-                    Matches.Add(new MatchedTransaction(hash, place));
+                    _matches.Add((hash, place, []));
                 }
 
                 return hash;
             }
 
+            int first = _matches.Count;
             Hash256 left = Descend(level - 1, place * 2);
+            int middle = _matches.Count;
             bool hasRight = (place * 2) + 1 < (transactions + (1 << (level - 1)) - 1) >> (level - 1);
             Hash256 right = hasRight ? Descend(level - 1, (place * 2) + 1) : left;
             // Two equal children would let a doubled tail pose as more transactions (CVE-2012-2459).
             Failed |= hasRight && left == right;
+            for (int i = first; i < _matches.Count; i++)
+            {
+                _matches[i].Branch.Add(i < middle ? right : left);
+            }
+
             return Hash256.Join(left, right);
         }
 
@@ -98,5 +110,8 @@ public sealed record MerkleBlock(BlockHeader Header, ReadOnlyMemory<byte> Proof,
     }
 }
 
-/// <summary>A transaction proved to be in a block, and its place there.</summary>
-public readonly record struct MatchedTransaction(Hash256 Id, int Index);
+/// <summary>A transaction proved to be in a block, and the branch that proves it.</summary>
+public readonly record struct MatchedTransaction(Hash256 Id, MerkleBranch Branch)
+{
+    public int Index => Branch.Index;
+}

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
+using Carrier.Chain.Access;
 using Carrier.Chain.Networks;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
@@ -8,7 +9,7 @@ namespace Carrier.Chain.Spv;
 
 /// <summary>A connection to one peer, asked for filtered blocks. The peer may be hostile: frames are bounded, every step has a deadline, and nothing it says is believed
 /// that was not proved by what it sent.</summary>
-public sealed class SpvConnection : IAsyncDisposable
+public sealed class SpvConnection : IDisposable
 {
     /// <summary>Frames that do not answer the question and are passed over before the peer is given up.</summary>
     public const int MaxUnasked = 1_000;
@@ -60,12 +61,7 @@ public sealed class SpvConnection : IAsyncDisposable
         _height = height;
         await SendAsync("version", PeerMessages.Version(time, nonce, height), cancellationToken).ConfigureAwait(false);
         byte[] version = await ExpectAsync("version", cancellationToken).ConfigureAwait(false);
-        if (!PeerMessages.TryReadVersion(version, out _, out ulong peerHeight))
-        {
-            throw new SpvException(SpvFault.Malformed, "Its version cannot be read.");
-        }
-
-        PeerHeight = peerHeight;
+        PeerHeight = PeerMessages.TryReadVersion(version, out PeerVersion peer) ? peer.Height : throw new SpvException(SpvFault.Malformed, "Its version cannot be read.");
         _ = await ExpectAsync("verack", cancellationToken).ConfigureAwait(false);
         await SendAsync("verack", [], cancellationToken).ConfigureAwait(false);
     }
@@ -77,13 +73,61 @@ public sealed class SpvConnection : IAsyncDisposable
         SendAsync("filteradd", PeerMessages.FilterAdd(item.Span), cancellationToken);
 
     /// <summary>Hashes of up to 500 blocks after the newest one of the locator that the peer knows; after genesis when it knows none.</summary>
+    /// <remarks>A peer that has no block to name does not answer: ask only one whose <see cref="PeerHeight"/> is greater. News of transactions is passed over.</remarks>
     public async Task<ImmutableArray<Hash256>> BlocksAfterAsync(IReadOnlyCollection<Hash256> locator, CancellationToken cancellationToken)
     {
         await SendAsync("getblocks", PeerMessages.GetBlocks(locator, default), cancellationToken).ConfigureAwait(false);
-        byte[] payload = await ExpectAsync("inv", cancellationToken).ConfigureAwait(false);
-        return PeerMessages.TryReadInventory(payload, out var items) && items.Length <= MaxBlocksAsked
-            ? [.. items.Where(item => item.Kind is InventoryKind.Block or InventoryKind.ConfirmedBlock).Select(item => item.Hash)]
-            : throw new SpvException(SpvFault.Malformed, "Its inventory cannot be read.");
+        for (int passed = 0; passed < MaxUnasked; passed++)
+        {
+            byte[] payload = await ExpectAsync("inv", cancellationToken).ConfigureAwait(false);
+            if (!PeerMessages.TryReadInventory(payload, out var items) || items.Length > MaxBlocksAsked)
+            {
+                throw new SpvException(SpvFault.Malformed, "Its inventory cannot be read.");
+            }
+
+            ImmutableArray<Hash256> blocks = [.. items.Where(item => item.Kind is InventoryKind.Block or InventoryKind.ConfirmedBlock).Select(item => item.Hash)];
+            if (!blocks.IsEmpty)
+            {
+                return blocks;
+            }
+        }
+
+        throw new SpvException(SpvFault.Flood, "It sends what nobody asked for.");
+    }
+
+    /// <summary>Whether the peer has a block; a filter must be loaded.</summary>
+    public async Task<bool> HasAsync(Hash256 block, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (FilteredBlock _ in FilteredBlocksAsync([block], cancellationToken).ConfigureAwait(false))
+            {
+                return true;
+            }
+        }
+        catch (SpvException e) when (e.Fault == SpvFault.NotFound)
+        {
+            // It said so.
+        }
+
+        return false;
+    }
+
+    /// <summary>A transaction that waits in the peer's pool; null when there is none of that id.</summary>
+    public async Task<Transaction?> WaitingAsync(Hash256 id, CancellationToken cancellationToken)
+    {
+        await SendAsync("getdata", PeerMessages.Inventory(InventoryKind.Transaction, id), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            byte[] raw = await ExpectAsync("tx", cancellationToken).ConfigureAwait(false);
+            return Transaction.TryParse(raw, out Transaction? transaction) == TransactionReading.Read && transaction!.Id == id
+                ? transaction
+                : throw new SpvException(SpvFault.Lie, $"Asked for transaction {id}, it gave another.");
+        }
+        catch (SpvException e) when (e.Fault == SpvFault.NotFound)
+        {
+            return null;
+        }
     }
 
     /// <summary>Filtered blocks in the order asked, each with its matched transactions; ids and tree are checked, headers are for the chain to judge.</summary>
@@ -101,7 +145,7 @@ public sealed class SpvConnection : IAsyncDisposable
                 throw new SpvException(SpvFault.Lie, $"Asked for block {hash}, it gave another or none.");
             }
 
-            var transactions = ImmutableArray.CreateBuilder<Transaction>();
+            var proved = ImmutableArray.CreateBuilder<ProvedTransaction>();
             List<Hash256> unreadable = [];
             foreach (MatchedTransaction match in block.Matches)
             {
@@ -118,10 +162,10 @@ public sealed class SpvConnection : IAsyncDisposable
                     throw new SpvException(SpvFault.Lie, $"Asked for transaction {match.Id}, it gave another.");
                 }
 
-                transactions.Add(transaction);
+                proved.Add(new ProvedTransaction(transaction, block.Header, block.Proof, match.Branch));
             }
 
-            yield return new FilteredBlock(block, transactions.DrainToImmutable(), [.. unreadable]);
+            yield return new FilteredBlock(block, proved.DrainToImmutable(), [.. unreadable]);
         }
     }
 
@@ -143,7 +187,7 @@ public sealed class SpvConnection : IAsyncDisposable
         PeerHeight = PeerMessages.TryReadPing(pong, out ulong height) ? height : throw new SpvException(SpvFault.Malformed, "Its pong cannot be read.");
     }
 
-    public ValueTask DisposeAsync() => _stream.DisposeAsync();
+    public void Dispose() => _stream.Dispose();
 
     private Task SendAsync(string command, byte[] payload, CancellationToken cancellationToken) =>
         WithinPatienceAsync(token => _stream.WriteAsync(PeerFrame.Encode(_magic, command, payload), token).AsTask(), cancellationToken);

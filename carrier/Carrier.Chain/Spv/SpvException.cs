@@ -1,6 +1,4 @@
-using System.Collections.Immutable;
-using Carrier.Chain.Primitives;
-using Carrier.Chain.Transactions;
+using Carrier.Chain.Access;
 
 namespace Carrier.Chain.Spv;
 
@@ -8,6 +6,16 @@ namespace Carrier.Chain.Spv;
 public sealed class SpvException(SpvFault fault, string message) : Exception(message)
 {
     public SpvFault Fault { get; } = fault;
+
+    /// <summary>The same in the words that reports about nodes use.</summary>
+    public NodeFault NodeFault => Fault switch
+    {
+        SpvFault.Unreachable => NodeFault.Unreachable,
+        SpvFault.TimedOut => NodeFault.TimedOut,
+        SpvFault.Flood => NodeFault.TooLarge,
+        SpvFault.Lie => NodeFault.Lie,
+        _ => NodeFault.Malformed,
+    };
 }
 
 /// <summary>How a peer failed.</summary>
@@ -28,13 +36,4 @@ public enum SpvFault
 
     /// <summary>It contradicts a hash.</summary>
     Lie,
-}
-
-/// <summary>A filtered block with the transactions it matched; some may be false hits, and what a filter missed is not known.</summary>
-/// <param name="Unreadable">Matched transactions of kinds this client does not read: an alarm.</param>
-public sealed record FilteredBlock(MerkleBlock Block, ImmutableArray<Transaction> Transactions, ImmutableArray<Hash256> Unreadable)
-{
-    /// <summary>The transactions that really pay or spend what is watched.</summary>
-    public IEnumerable<Transaction> Relevant(IReadOnlySet<ProgramHash> owners, IReadOnlySet<OutPoint> points) => Transactions.Where(transaction =>
-        transaction.Outputs.Any(output => owners.Contains(output.Owner)) || transaction.Inputs.Any(input => points.Contains(input.Previous)));
 }

@@ -1,130 +1,155 @@
 using Carrier.Chain.Access;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Primitives;
-using Carrier.Chain.Transactions;
+using Carrier.Chain.Storage;
 using Carrier.Core;
 
 namespace Carrier.Chain.Spv;
 
-/// <summary>Follows the chain through peers alone and keeps what concerns some accounts: no RPC server is needed.</summary>
+/// <summary>Follows one peer to its tip: judges its headers, and keeps what concerns an account.</summary>
 /// <remarks>
-/// Headers and transactions are proved. That a peer left out a match cannot be seen: scan again through another peer, and what either shows is true.
+/// Headers and transactions are proved. That a peer left out a match cannot be seen, so every peer is asked for every block: what any of them shows is true.
 /// </remarks>
-public sealed class SpvScan(HeaderChain chain, params IEnumerable<ProgramHash> owners)
+internal sealed class SpvScan(IChainAccess access, HeaderStore headers, SightingStore store, AccountSightings account)
 {
-    private readonly HashSet<ProgramHash> _owners = [.. owners];
-    private readonly SortedDictionary<uint, (Hash256 Block, List<Transaction> Transactions)> _found = [];
+    /// <summary>Times a block that fits nowhere is taken for news that came between question and answer.</summary>
+    private const int Retries = 3;
 
-    /// <summary>Matched transactions of kinds this client does not read: they may concern the accounts, and somebody should look.</summary>
-    public HashSet<Hash256> Unreadable { get; } = [];
+    /// <summary>A round of <see cref="SpvConnection.MaxBlocksAsked"/> blocks is whole within this time: each frame in time, one by one, would be a stall of hours.</summary>
+    private static readonly TimeSpan RoundPatience = TimeSpan.FromMinutes(2);
 
-    /// <summary>What pays or spends the accounts, by block.</summary>
-    public IEnumerable<(uint Height, Transaction Transaction)> Transactions =>
-        _found.SelectMany(block => block.Value.Transactions.Select(transaction => (block.Key, transaction)));
+    private readonly HeaderChain _chain = access.Headers;
+    private readonly List<ProvedTransaction> _found = [];
+    private readonly List<Hash256> _unreadable = [];
 
-    /// <summary>The coins of the accounts that no found transaction spends.</summary>
-    public IReadOnlyList<Coin> Coins()
-    {
-        Dictionary<OutPoint, Coin> coins = [];
-        foreach ((uint height, Transaction transaction) in Transactions)
-        {
-            foreach (TransactionInput input in transaction.Inputs)
-            {
-                _ = coins.Remove(input.Previous);
-            }
-
-            foreach ((int i, TransactionOutput output) in transaction.Outputs.Index().Where(output => _owners.Contains(output.Item.Owner)))
-            {
-                var point = new OutPoint(transaction.Id, (ushort)i);
-                coins[point] = new Coin(point, output, height, transaction.IsCoinBase, Disputed: false);
-            }
-        }
-
-        return [.. coins.Values];
-    }
-
-    /// <summary>A filter for the accounts and their coins.</summary>
-    public BloomFilter Filter(uint tweak)
-    {
-        IReadOnlyList<Coin> coins = Coins();
-        BloomFilter filter = BloomFilter.For(_owners.Count + coins.Count, tweak);
-        foreach (ProgramHash owner in _owners)
-        {
-            filter.Add(owner);
-        }
-
-        foreach (Coin coin in coins)
-        {
-            filter.Add(coin.OutPoint);
-        }
-
-        return filter;
-    }
-
-    /// <summary>Follows a peer to its tip; returns the rule a header broke, or none.</summary>
+    /// <summary>Follows a peer; returns the rule a header broke, or none.</summary>
     /// <exception cref="SpvException">The peer failed. What was learnt stays.</exception>
-    public async Task<HeaderRule> RunAsync(SpvConnection peer, BloomFilter filter, UnixTime now, CancellationToken cancellationToken)
+    public async Task<HeaderRule> FollowAsync(string name, SpvConnection peer, uint tweak, UnixTime now, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(peer);
-        await peer.LoadFilterAsync(filter, cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<Hash256> hashes;
-        do
+        await peer.LoadFilterAsync(account.Filter(tweak), cancellationToken).ConfigureAwait(false);
+        await peer.PingAsync(cancellationToken).ConfigureAwait(false);
+        await CatchUpAsync(name, peer, cancellationToken).ConfigureAwait(false);
+        for (int retries = 0; peer.PeerHeight > _chain.Tip.Header.Height;)
         {
-            Hash256 before = chain.Tip.Hash;
-            hashes = await peer.BlocksAfterAsync([.. chain.Locator()], cancellationToken).ConfigureAwait(false);
-            await foreach (FilteredBlock block in peer.FilteredBlocksAsync(hashes, cancellationToken).ConfigureAwait(false))
+            Hash256 before = _chain.Tip.Hash;
+            HeaderRule rule = await FollowRoundAsync(name, peer, now, cancellationToken).ConfigureAwait(false);
+            if (rule == HeaderRule.PreviousHash && ++retries <= Retries)
             {
-                HeaderRule rule = Take(block, now);
-                if (rule != HeaderRule.None)
-                {
-                    return rule;
-                }
+                continue;
             }
 
-            if (chain.Tip.Hash == before)
+            if (rule != HeaderRule.None || _chain.Tip.Hash == before)
             {
-                break; // it repeats what is known, or shows a branch with less work
+                return rule; // it broke a rule, or shows a branch with less work
             }
         }
-        while (hashes.Count == SpvConnection.MaxBlocksAsked);
 
         return HeaderRule.None;
     }
 
-    private HeaderRule Take(FilteredBlock filtered, UnixTime now)
+    /// <summary>Asks for the blocks of our chain that this peer was not asked for yet.</summary>
+    private async Task CatchUpAsync(string name, SpvConnection peer, CancellationToken cancellationToken)
     {
-        BlockHeader header = filtered.Block.Header;
+        for (uint at = ScannedTo(name); at < _chain.Tip.Header.Height;)
+        {
+            List<Hash256> hashes = [];
+            BlockHeader last = default;
+            while (hashes.Count < SpvConnection.MaxBlocksAsked && access.TryGetHeader(at + (uint)hashes.Count + 1, out BlockHeader header))
+            {
+                hashes.Add(header.Hash);
+                last = header;
+            }
+
+            await WithinRoundAsync(
+                async token =>
+                {
+                    await foreach (FilteredBlock block in peer.FilteredBlocksAsync(hashes, token).ConfigureAwait(false))
+                    {
+                        Collect(block);
+                    }
+                },
+                cancellationToken).ConfigureAwait(false);
+            Save(name, last);
+            at = last.Height;
+        }
+    }
+
+    private async Task<HeaderRule> FollowRoundAsync(string name, SpvConnection peer, UnixTime now, CancellationToken cancellationToken)
+    {
+        HeaderRule rule = HeaderRule.None;
+        await WithinRoundAsync(
+            async token =>
+            {
+                IReadOnlyList<Hash256> hashes = await peer.BlocksAfterAsync([.. _chain.Locator()], token).ConfigureAwait(false);
+                await foreach (FilteredBlock block in peer.FilteredBlocksAsync(hashes, token).ConfigureAwait(false))
+                {
+                    rule = rule == HeaderRule.None ? Judge(block, now) : rule;
+                    if (rule != HeaderRule.None)
+                    {
+                        break;
+                    }
+
+                    Collect(block);
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+        headers.Save(_chain);
+        if (rule == HeaderRule.None)
+        {
+            Save(name, _chain.Tip.Header);
+        }
+
+        return rule;
+    }
+
+    private HeaderRule Judge(FilteredBlock filtered, UnixTime now)
+    {
         Span<byte> core = stackalloc byte[BlockHeader.Bytes];
-        header.CopyTo(core);
-        HeaderVerdict verdict = chain.Add(core, filtered.Block.Proof.Span, now);
-        if (verdict.Step is HeaderStep.Refused or HeaderStep.Orphan or HeaderStep.TooDeep)
+        filtered.Block.Header.CopyTo(core);
+        HeaderVerdict verdict = _chain.Add(core, filtered.Block.Proof.Span, now);
+        return verdict.Step switch
         {
-            return verdict.Rule == HeaderRule.None ? HeaderRule.PreviousHash : verdict.Rule;
+            HeaderStep.Refused => verdict.Rule,
+            HeaderStep.Orphan or HeaderStep.TooDeep => HeaderRule.PreviousHash,
+            _ => HeaderRule.None,
+        };
+    }
+
+    private void Collect(FilteredBlock block)
+    {
+        _unreadable.AddRange(block.Unreadable);
+        _found.AddRange(block.Proved.Where(account.Take));
+    }
+
+    private void Save(string name, in BlockHeader last)
+    {
+        store.Save(name, last, _found, _unreadable);
+        _found.Clear();
+        _unreadable.Clear();
+    }
+
+    /// <summary>The last block of our chain the peer was asked for; after a reorganisation as far back as one can reach.</summary>
+    private uint ScannedTo(string name)
+    {
+        if (!store.TryGetScanned(name, out uint height, out Hash256 block))
+        {
+            return access.Origin;
         }
 
-        if (verdict.Step == HeaderStep.Reorganised)
+        return access.IsOnChain(height, block) ? height : Math.Max(access.Origin, height - Math.Min(height, HeaderChain.MaxReorganisation));
+    }
+
+    private static async Task WithinRoundAsync(Func<CancellationToken, Task> round, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(RoundPatience);
+        try
         {
-            foreach (uint height in _found.Keys.Where(height => height > verdict.Fork && !chain.Contains(height, _found[height].Block)).ToArray())
-            {
-                _ = _found.Remove(height);
-            }
+            await round(limit.Token).ConfigureAwait(false);
         }
-
-        Unreadable.UnionWith(filtered.Unreadable);
-        HashSet<OutPoint> points = [.. Coins().Select(coin => coin.OutPoint)];
-        foreach (Transaction transaction in filtered.Relevant(_owners, points))
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            if (!_found.TryGetValue(header.Height, out (Hash256 Block, List<Transaction> Transactions) at) || at.Block != header.Hash)
-            {
-                _found[header.Height] = at = (header.Hash, []);
-            }
-
-            if (at.Transactions.All(known => known.Id != transaction.Id))
-            {
-                at.Transactions.Add(transaction);
-            }
+            throw new SpvException(SpvFault.TimedOut, $"It took more than {RoundPatience.TotalSeconds:0} s for one round of blocks.");
         }
-
-        return HeaderRule.None;
     }
 }

@@ -54,21 +54,37 @@ public static class ChainDatabase
         }
     }
 
-    internal static void Execute(SqliteConnection connection, string sql)
+    /// <summary>A statement with its parameters; the caller disposes it.</summary>
+    internal static SqliteCommand Statement(this SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
-        using SqliteCommand command = connection.CreateCommand();
+        SqliteCommand command = connection.CreateCommand();
 #pragma warning disable CA2100 // Every text is a constant of this assembly.
         command.CommandText = sql;
 #pragma warning restore CA2100
+        foreach ((string name, object value) in parameters)
+        {
+            _ = command.Parameters.AddWithValue(name, value is uint number ? (long)number : value);
+        }
+
+        return command;
+    }
+
+    /// <summary>Runs a statement that changes rows.</summary>
+    internal static void Run(this SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        using SqliteCommand command = connection.Statement(sql, parameters);
+        _ = command.ExecuteNonQuery();
+    }
+
+    internal static void Execute(SqliteConnection connection, string sql)
+    {
+        using SqliteCommand command = connection.Statement(sql);
         _ = command.ExecuteNonQuery();
     }
 
     internal static long Scalar(SqliteConnection connection, string sql)
     {
-        using SqliteCommand command = connection.CreateCommand();
-#pragma warning disable CA2100 // Every text is a constant of this assembly.
-        command.CommandText = sql;
-#pragma warning restore CA2100
+        using SqliteCommand command = connection.Statement(sql);
         return Convert.ToInt64(command.ExecuteScalar() ?? 0L, System.Globalization.CultureInfo.InvariantCulture);
     }
 

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Networks;
+using Carrier.Chain.Primitives;
 using Microsoft.Data.Sqlite;
 
 namespace Carrier.Chain.Storage;
@@ -22,13 +24,15 @@ public sealed class HeaderStore : IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly ChainNetwork _network;
-    private readonly HeaderAnchor _anchor;
+    private readonly IReadOnlyList<HeaderAnchor> _anchors;
+    private HeaderAnchor _anchor;
 
-    private HeaderStore(SqliteConnection connection, ChainNetwork network, HeaderAnchor anchor)
+    private HeaderStore(SqliteConnection connection, ChainNetwork network, IReadOnlyList<HeaderAnchor> anchors)
     {
         _connection = connection;
         _network = network;
-        _anchor = anchor;
+        _anchors = anchors;
+        _anchor = anchors[^1];
     }
 
     /// <summary>The height the chain begins at: trusted, not judged.</summary>
@@ -36,11 +40,15 @@ public sealed class HeaderStore : IDisposable
 
     /// <summary>Opens or creates the file for a chain that begins at <paramref name="anchor"/>.</summary>
     /// <exception cref="InvalidDataException">It is damaged, or of another chain.</exception>
-    public static HeaderStore Open(string path, ChainNetwork network, HeaderAnchor anchor)
+    public static HeaderStore Open(string path, ChainNetwork network, HeaderAnchor anchor) => Open(path, network, [anchor]);
+
+    /// <summary>The same where a client may have begun at several blocks: a new file begins at the last, one that is there keeps where it began.</summary>
+    /// <exception cref="InvalidDataException">It is damaged, or begins at none of them.</exception>
+    public static HeaderStore Open(string path, ChainNetwork network, IReadOnlyList<HeaderAnchor> anchors)
     {
-        ArgumentNullException.ThrowIfNull(anchor);
+        ArgumentNullException.ThrowIfNull(anchors);
         SqliteConnection connection = ChainDatabase.Open(path, Version, Schema);
-        var store = new HeaderStore(connection, network, anchor);
+        var store = new HeaderStore(connection, network, anchors);
         try
         {
             store.CheckOrigin();
@@ -53,9 +61,39 @@ public sealed class HeaderStore : IDisposable
         }
     }
 
-    /// <summary>The chain as it was last saved.</summary>
-    /// <exception cref="InvalidDataException">The headers do not follow each other.</exception>
+    /// <summary>The chain as it was last saved, held to the checkpoints above its origin.</summary>
+    /// <exception cref="InvalidDataException">The headers do not follow each other, or pass another block.</exception>
     public HeaderChain Load()
+    {
+        HeaderChain chain = Restore();
+        foreach (BlockHeader vouched in _anchors.Select(anchor => anchor.Header).Where(header => header.Height > Origin))
+        {
+            if (TryGet(vouched.Height, out BlockHeader stored) && stored != vouched)
+            {
+                throw new InvalidDataException($"The stored headers pass another block {vouched.Height} than a checkpoint vouches for.");
+            }
+
+            chain.AddCheckpoint(vouched.Height, vouched.Hash);
+        }
+
+        return chain;
+    }
+
+    /// <summary>What a client needs to begin at a block of the saved chain; false where it cannot: the height is no multiple of 720, or not above the origin.</summary>
+    public bool TryGetAnchor(uint height, [NotNullWhen(true)] out HeaderAnchor? anchor)
+    {
+        anchor = null;
+        if (height <= Origin || height % Difficulty.RetargetBlocks != 0 || !TryReadTip(out uint tip, out ChainWork work) || height > tip)
+        {
+            return false;
+        }
+
+        List<BlockHeader> headers = [.. Read(height, tip)];
+        anchor = AnchorAt(headers[0], WorkBefore(headers, work));
+        return true;
+    }
+
+    private HeaderChain Restore()
     {
         if (!TryReadTip(out uint tip, out ChainWork tipWork) || tip == _anchor.Header.Height)
         {
@@ -85,9 +123,9 @@ public sealed class HeaderStore : IDisposable
         ArgumentNullException.ThrowIfNull(chain);
         using SqliteTransaction transaction = _connection.BeginTransaction();
         uint next = FirstUnsaved(chain);
-        Run("DELETE FROM header WHERE height >= $height", ("$height", next));
+        _connection.Run("DELETE FROM header WHERE height >= $height", ("$height", next));
         Span<byte> core = stackalloc byte[BlockHeader.Bytes];
-        using SqliteCommand insert = Command("INSERT INTO header (height, core) VALUES ($height, $core)", ("$height", 0L), ("$core", Array.Empty<byte>()));
+        using SqliteCommand insert = _connection.Statement("INSERT INTO header (height, core) VALUES ($height, $core)", ("$height", 0L), ("$core", Array.Empty<byte>()));
         for (uint height = next; height <= chain.Tip.Header.Height; height++)
         {
             if (!chain.TryGet(height, out HeaderEntry entry))
@@ -101,7 +139,7 @@ public sealed class HeaderStore : IDisposable
             _ = insert.ExecuteNonQuery();
         }
 
-        Run("UPDATE origin SET tip_work = $work", ("$work", chain.Tip.Work.ToString()));
+        _connection.Run("UPDATE origin SET tip_work = $work", ("$work", chain.Tip.Work.ToString()));
         transaction.Commit();
     }
 
@@ -116,16 +154,13 @@ public sealed class HeaderStore : IDisposable
 
     private void CheckOrigin()
     {
-        byte[] hash = _anchor.Header.Hash.ToArray();
-        using (SqliteCommand command = Command("SELECT hash FROM origin"))
+        using (SqliteCommand command = _connection.Statement("SELECT hash FROM origin"))
         {
             if (command.ExecuteScalar() is byte[] found)
             {
-                if (!found.AsSpan().SequenceEqual(hash))
-                {
-                    throw new InvalidDataException("The stored headers begin at another block: they are of another network or checkpoint.");
-                }
-
+                var origin = new Hash256(found);
+                _anchor = _anchors.FirstOrDefault(anchor => anchor.Header.Hash == origin)
+                    ?? throw new InvalidDataException("The stored headers begin at another block: they are of another network or checkpoint.");
                 return;
             }
         }
@@ -133,8 +168,8 @@ public sealed class HeaderStore : IDisposable
         byte[] core = new byte[BlockHeader.Bytes];
         _anchor.Header.CopyTo(core);
         using SqliteTransaction transaction = _connection.BeginTransaction();
-        Run("INSERT INTO origin (id, hash, tip_work) VALUES (1, $hash, $work)", ("$hash", hash), ("$work", _anchor.Work.ToString()));
-        Run("INSERT INTO header (height, core) VALUES ($height, $core)", ("$height", _anchor.Header.Height), ("$core", core));
+        _connection.Run("INSERT INTO origin (id, hash, tip_work) VALUES (1, $hash, $work)", ("$hash", _anchor.Header.Hash.ToArray()), ("$work", _anchor.Work.ToString()));
+        _connection.Run("INSERT INTO header (height, core) VALUES ($height, $core)", ("$height", _anchor.Header.Height), ("$core", core));
         transaction.Commit();
     }
 
@@ -155,7 +190,7 @@ public sealed class HeaderStore : IDisposable
 
     private bool TryReadTip(out uint height, out ChainWork work)
     {
-        using SqliteCommand command = Command("SELECT (SELECT MAX(height) FROM header), tip_work FROM origin");
+        using SqliteCommand command = _connection.Statement("SELECT (SELECT MAX(height) FROM header), tip_work FROM origin");
         using SqliteDataReader reader = command.ExecuteReader();
         bool read = reader.Read() && !reader.IsDBNull(0);
         height = read ? checked((uint)reader.GetInt64(0)) : 0;
@@ -165,7 +200,7 @@ public sealed class HeaderStore : IDisposable
 
     private IEnumerable<BlockHeader> Read(uint first, uint last)
     {
-        using SqliteCommand command = Command("SELECT core FROM header WHERE height BETWEEN $first AND $last ORDER BY height", ("$first", first), ("$last", last));
+        using SqliteCommand command = _connection.Statement("SELECT core FROM header WHERE height BETWEEN $first AND $last ORDER BY height", ("$first", first), ("$last", last));
         using SqliteDataReader reader = command.ExecuteReader();
         while (reader.Read())
         {
@@ -187,25 +222,5 @@ public sealed class HeaderStore : IDisposable
     {
         uint first = Math.Max(_anchor.Header.Height, header.Height - (HeaderChain.MedianOf - 1));
         return new HeaderAnchor(header, work, [.. Read(first, header.Height - 1).Select(earlier => earlier.Timestamp).Reverse()]);
-    }
-
-    private void Run(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
-    {
-        using SqliteCommand command = Command(sql, parameters);
-        _ = command.ExecuteNonQuery();
-    }
-
-    private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
-    {
-        SqliteCommand command = _connection.CreateCommand();
-#pragma warning disable CA2100 // Every text is a constant of this class.
-        command.CommandText = sql;
-#pragma warning restore CA2100
-        foreach ((string name, object value) in parameters)
-        {
-            _ = command.Parameters.AddWithValue(name, value is uint number ? (long)number : value);
-        }
-
-        return command;
     }
 }

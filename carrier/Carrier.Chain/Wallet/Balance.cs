@@ -14,6 +14,9 @@ namespace Carrier.Chain.Wallet;
 /// <param name="NodesAnswered">How many nodes stand behind it.</param>
 public sealed record Balance(Sela Confirmed, Sela Pending, Sela Locked, Sela Disputed, ImmutableArray<Coin> Spendable, int NodesAnswered)
 {
+    /// <summary>What nodes said that was not so, or could not be read: shown, never silently passed over.</summary>
+    public IReadOnlyList<NodeStatement> Alarms { get; init; } = [];
+
     internal static Balance Of(CoinReport report, IReadOnlyList<SentTransaction> sent, ProgramHash account, uint tip)
     {
         HashSet<OutPoint> spent = [.. sent.Where(transaction => !transaction.GivenUp).SelectMany(transaction => transaction.Transaction.Inputs).Select(input => input.Previous)];
@@ -46,7 +49,10 @@ public sealed record Balance(Sela Confirmed, Sela Pending, Sela Locked, Sela Dis
             pending = pending.TryAdd(output.Value, out Sela sum) ? sum : Sela.Max;
         }
 
-        return new Balance(confirmed, pending, locked, disputed, [.. spendable], report.Answered);
+        return new Balance(confirmed, pending, locked, disputed, [.. spendable], report.Answered)
+        {
+            Alarms = [.. report.Statements.Where(statement => statement.Fault is NodeFault.Lie or NodeFault.Malformed)],
+        };
     }
 
     // Proved coins cannot exceed the supply, unless the chain itself were broken: then it is shown as all there is.

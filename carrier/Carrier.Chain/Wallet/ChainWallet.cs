@@ -8,7 +8,7 @@ using Carrier.Core.Identity;
 namespace Carrier.Chain.Wallet;
 
 /// <summary>The account of one TrustID: what it has, what it sends, what became of that.</summary>
-public sealed class ChainWallet(ChainAccess access, WalletStore store, TrustId owner, RandomSource random, TimeProvider time)
+public sealed class ChainWallet(IChainAccess access, WalletStore store, TrustId owner, RandomSource random, TimeProvider time)
 {
     private const int NonceBytes = 8;
 
@@ -59,6 +59,13 @@ public sealed class ChainWallet(ChainAccess access, WalletStore store, TrustId o
     /// <summary>Anchors bytes on the chain; it costs the fee, and the coins come back as change.</summary>
     public Task<Sending> RecordAsync(OwnerKey key, RecordPayload record, Sela fee, string note, CancellationToken cancellationToken) => PayAsync(
         key, new Transaction { Type = TransactionType.Record, Payload = record.Encode() }, Sela.Zero, fee, "", note, cancellationToken);
+
+    /// <summary>The newest transaction this wallet ever sent with just this record; null when there is none. Asked before a record is paid for twice.</summary>
+    public SentTransaction? FindSent(RecordPayload record)
+    {
+        byte[] payload = record.Encode();
+        return store.Sent().LastOrDefault(sent => sent.Transaction.Type == TransactionType.Record && sent.Transaction.Payload.Span.SequenceEqual(payload));
+    }
 
     /// <summary>Everything sent and received, as proved.</summary>
     public IReadOnlyList<HistoryEntry> History() => WalletHistory.Of(store.Sent(), store.Received(), access.Headers.Tip.Header.Height);

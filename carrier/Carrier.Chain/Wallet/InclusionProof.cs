@@ -24,31 +24,37 @@ public static class InclusionProof
     public static byte[] Write(string network, ProvedTransaction proved)
     {
         ArgumentNullException.ThrowIfNull(proved);
-        byte[] core = new byte[BlockHeader.Bytes];
-        proved.Header.CopyTo(core);
         using var bytes = new MemoryStream();
         using (var writer = new Utf8JsonWriter(bytes, new JsonWriterOptions { Indented = true }))
         {
-            writer.WriteStartObject();
-            writer.WriteString("format", Format);
-            writer.WriteString("network", network);
-            writer.WriteNumber("height", proved.Header.Height);
-            writer.WriteString("header", Convert.ToHexStringLower(core));
-            writer.WriteString("auxpow", Convert.ToHexStringLower(proved.AuxPow.Span));
-            writer.WriteString("transaction", Convert.ToHexStringLower(proved.Transaction.Encode()));
-            writer.WriteNumber("index", proved.Branch.Index);
-            writer.WriteNumber("count", proved.Branch.TransactionCount);
-            writer.WriteStartArray("branch");
-            foreach (Hash256 hash in proved.Branch.Hashes)
-            {
-                writer.WriteStringValue(hash.ToInternalString());
-            }
-
-            writer.WriteEndArray();
-            writer.WriteEndObject();
+            WriteTo(writer, network, proved);
         }
 
         return bytes.ToArray();
+    }
+
+    /// <summary>Writes the proof as one object of a larger document.</summary>
+    internal static void WriteTo(Utf8JsonWriter writer, string network, ProvedTransaction proved)
+    {
+        byte[] core = new byte[BlockHeader.Bytes];
+        proved.Header.CopyTo(core);
+        writer.WriteStartObject();
+        writer.WriteString("format", Format);
+        writer.WriteString("network", network);
+        writer.WriteNumber("height", proved.Header.Height);
+        writer.WriteString("header", Convert.ToHexStringLower(core));
+        writer.WriteString("auxpow", Convert.ToHexStringLower(proved.AuxPow.Span));
+        writer.WriteString("transaction", Convert.ToHexStringLower(proved.Transaction.Encode()));
+        writer.WriteNumber("index", proved.Branch.Index);
+        writer.WriteNumber("count", proved.Branch.TransactionCount);
+        writer.WriteStartArray("branch");
+        foreach (Hash256 hash in proved.Branch.Hashes)
+        {
+            writer.WriteStringValue(hash.ToInternalString());
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
     }
 
     /// <summary>Reads a file and checks everything that needs no other header: the branch, and the block's own proof of work.</summary>
@@ -56,7 +62,27 @@ public static class InclusionProof
     {
         network = "";
         proved = null;
-        if (file.Length > MaxBytes || TryRead(file, out network) is not { } read)
+        if (file.Length > MaxBytes)
+        {
+            return InclusionVerdict.Malformed;
+        }
+
+        try
+        {
+            using JsonDocument document = ForeignJson.Parse(file.ToArray(), maxDepth: 4);
+            return VerifyObject(document.RootElement, out network, out proved);
+        }
+        catch (JsonException)
+        {
+            return InclusionVerdict.Malformed;
+        }
+    }
+
+    /// <summary>The same for one object of a larger document that <see cref="ForeignJson"/> parsed.</summary>
+    internal static InclusionVerdict VerifyObject(JsonElement root, out string network, out ProvedTransaction? proved)
+    {
+        proved = null;
+        if (Read(root, out network) is not { } read)
         {
             return InclusionVerdict.Malformed;
         }
@@ -74,42 +100,33 @@ public static class InclusionProof
                 : InclusionVerdict.NoProofOfWork;
     }
 
-    private static ProvedTransaction? TryRead(ReadOnlySpan<byte> file, out string network)
+    private static ProvedTransaction? Read(JsonElement root, out string network)
     {
         network = "";
-        try
+        if (root.ValueKind != JsonValueKind.Object || Text(root, "format") != Format || Text(root, "network") is not { } name
+            || Hex(root, "header") is not { Length: BlockHeader.Bytes } core || !BlockHeader.TryRead(core, out BlockHeader header)
+            || Number(root, "height") != header.Height
+            || Hex(root, "auxpow") is not { } auxPow
+            || Hex(root, "transaction") is not { } raw || Transaction.TryParse(raw, out Transaction? transaction) != TransactionReading.Read
+            || Number(root, "index") is not { } index || Number(root, "count") is not { } count || index > int.MaxValue || count > int.MaxValue
+            || !root.TryGetProperty("branch", out JsonElement branch) || branch.ValueKind != JsonValueKind.Array || branch.GetArrayLength() > AuxPow.MaxBranch)
         {
-            using JsonDocument document = ForeignJson.Parse(file.ToArray(), maxDepth: 4);
-            JsonElement root = document.RootElement;
-            if (root.ValueKind != JsonValueKind.Object || Text(root, "format") != Format || Text(root, "network") is not { } name
-                || Hex(root, "header") is not { Length: BlockHeader.Bytes } core || !BlockHeader.TryRead(core, out BlockHeader header)
-                || Number(root, "height") != header.Height
-                || Hex(root, "auxpow") is not { } auxPow
-                || Hex(root, "transaction") is not { } raw || Transaction.TryParse(raw, out Transaction? transaction) != TransactionReading.Read
-                || Number(root, "index") is not { } index || Number(root, "count") is not { } count || index > int.MaxValue || count > int.MaxValue
-                || !root.TryGetProperty("branch", out JsonElement branch) || branch.ValueKind != JsonValueKind.Array || branch.GetArrayLength() > AuxPow.MaxBranch)
+            return null;
+        }
+
+        var hashes = ImmutableArray.CreateBuilder<Hash256>();
+        foreach (JsonElement item in branch.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.String || !Hash256.TryParseInternal(item.GetString(), out Hash256 hash))
             {
                 return null;
             }
 
-            var hashes = ImmutableArray.CreateBuilder<Hash256>();
-            foreach (JsonElement item in branch.EnumerateArray())
-            {
-                if (item.ValueKind != JsonValueKind.String || !Hash256.TryParseInternal(item.GetString(), out Hash256 hash))
-                {
-                    return null;
-                }
-
-                hashes.Add(hash);
-            }
-
-            network = name;
-            return new ProvedTransaction(transaction!, header, auxPow, new MerkleBranch((int)count, (int)index, hashes.ToImmutable()));
+            hashes.Add(hash);
         }
-        catch (JsonException)
-        {
-            return null;
-        }
+
+        network = name;
+        return new ProvedTransaction(transaction!, header, auxPow, new MerkleBranch((int)count, (int)index, hashes.ToImmutable()));
     }
 
     private static string? Text(JsonElement root, string name) =>

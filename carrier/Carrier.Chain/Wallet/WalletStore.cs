@@ -24,26 +24,25 @@ public sealed class WalletStore : IDisposable
     public static WalletStore Open(string path) => new(ChainDatabase.Open(path, Version, Schema));
 
     /// <summary>Notes the intent to send. When this returns it is on disk, and only then may the transaction leave.</summary>
-    /// <exception cref="IOException">It is not on disk.</exception>
     public void AddIntent(Transaction transaction, Core.UnixTime now, Sela amount, Sela fee, string recipient, string note)
     {
         ArgumentNullException.ThrowIfNull(transaction);
-        Run(
+        _connection.Run(
             "INSERT OR IGNORE INTO sent (txid, raw, made_at, amount, fee, recipient, note) VALUES ($id, $raw, $at, $amount, $fee, $to, $note)",
             ("$id", transaction.Id.ToArray()), ("$raw", transaction.Encode()), ("$at", now.Seconds), ("$amount", amount.Value), ("$fee", fee.Value),
             ("$to", recipient), ("$note", note));
     }
 
     /// <summary>Says in which block a sent transaction is, or (null) that it is in none, as after a reorganisation.</summary>
-    public void SetMined(Hash256 id, uint? height, Hash256 block) => Run(
+    public void SetMined(Hash256 id, uint? height, Hash256 block) => _connection.Run(
         "UPDATE sent SET height = $height, block = $block WHERE txid = $id",
         ("$id", id.ToArray()), ("$height", height is { } mined ? (long)mined : DBNull.Value), ("$block", height is null ? DBNull.Value : block.ToArray()));
 
     /// <summary>Frees the coins of a transaction that can never be mined, because another one that spends them was.</summary>
-    public void GiveUp(Hash256 id) => Run("UPDATE sent SET given_up = 1 WHERE txid = $id", ("$id", id.ToArray()));
+    public void GiveUp(Hash256 id) => _connection.Run("UPDATE sent SET given_up = 1 WHERE txid = $id", ("$id", id.ToArray()));
 
     /// <summary>Notes a payment to this wallet.</summary>
-    public void AddReceived(OutPoint point, Sela amount, uint height) => Run(
+    public void AddReceived(OutPoint point, Sela amount, uint height) => _connection.Run(
         "INSERT INTO received (txid, vout, amount, height) VALUES ($id, $vout, $amount, $height) ON CONFLICT DO UPDATE SET height = excluded.height",
         ("$id", point.TransactionId.ToArray()), ("$vout", (long)point.Index), ("$amount", amount.Value), ("$height", (long)height));
 
@@ -51,7 +50,7 @@ public sealed class WalletStore : IDisposable
     /// <exception cref="InvalidDataException">A row cannot be read.</exception>
     public IReadOnlyList<SentTransaction> Sent()
     {
-        using SqliteCommand command = Command("SELECT raw, made_at, amount, fee, recipient, note, height, block, given_up FROM sent ORDER BY made_at, rowid");
+        using SqliteCommand command = _connection.Statement("SELECT raw, made_at, amount, fee, recipient, note, height, block, given_up FROM sent ORDER BY made_at, rowid");
         using SqliteDataReader reader = command.ExecuteReader();
         List<SentTransaction> sent = [];
         while (reader.Read())
@@ -72,7 +71,7 @@ public sealed class WalletStore : IDisposable
     /// <summary>Every payment this wallet saw proved.</summary>
     public IReadOnlyList<(OutPoint OutPoint, Sela Amount, uint Height)> Received()
     {
-        using SqliteCommand command = Command("SELECT txid, vout, amount, height FROM received ORDER BY height, txid, vout");
+        using SqliteCommand command = _connection.Statement("SELECT txid, vout, amount, height FROM received ORDER BY height, txid, vout");
         using SqliteDataReader reader = command.ExecuteReader();
         List<(OutPoint, Sela, uint)> received = [];
         while (reader.Read())
@@ -84,33 +83,6 @@ public sealed class WalletStore : IDisposable
     }
 
     public void Dispose() => _connection.Dispose();
-
-    private void Run(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
-    {
-        using SqliteCommand command = Command(sql, parameters);
-        try
-        {
-            _ = command.ExecuteNonQuery();
-        }
-        catch (SqliteException e)
-        {
-            throw new IOException($"The wallet's file could not be written ({e.Message}): nothing was sent. Is there room on the disk?", e);
-        }
-    }
-
-    private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
-    {
-        SqliteCommand command = _connection.CreateCommand();
-#pragma warning disable CA2100 // Every text is a constant of this class.
-        command.CommandText = sql;
-#pragma warning restore CA2100
-        foreach ((string name, object value) in parameters)
-        {
-            _ = command.Parameters.AddWithValue(name, value);
-        }
-
-        return command;
-    }
 }
 
 /// <summary>A transaction this wallet sent.</summary>

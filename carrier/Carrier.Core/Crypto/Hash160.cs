@@ -1,12 +1,11 @@
 using System.Security.Cryptography;
-using Org.BouncyCastle.Crypto.Digests;
 
 namespace Carrier.Core.Crypto;
 
 /// <summary>RIPEMD160(SHA256(data)): how the ELA chain names a script by its hash.</summary>
 public static class Hash160
 {
-    public const int Bytes = 20;
+    public const int Bytes = Ripemd160.Bytes;
 
     /// <summary>Writes the twenty bytes of the hash.</summary>
     public static void HashData(ReadOnlySpan<byte> data, Span<byte> hash)
@@ -14,8 +13,6 @@ public static class Hash160
         ArgumentOutOfRangeException.ThrowIfNotEqual(hash.Length, Bytes);
         Span<byte> sha = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(data, sha);
-        var ripemd = new RipeMD160Digest();
-        ripemd.BlockUpdate(sha);
-        ripemd.DoFinal(hash);
+        Ripemd160.HashData(sha, hash);
     }
 }

@@ -1,4 +1,4 @@
-using Org.BouncyCastle.Crypto.Digests;
+using Carrier.Core.Crypto;
 
 namespace Carrier.Core.Identity;
 
@@ -14,10 +14,8 @@ internal static class Eip55
             ascii[i] = (byte)hex[i];
         }
 
-        var keccak = new KeccakDigest(256);
-        Span<byte> digest = stackalloc byte[32];
-        keccak.BlockUpdate(ascii);
-        keccak.DoFinal(digest);
+        Span<byte> digest = stackalloc byte[Keccak256.Bytes];
+        Keccak256.HashData(ascii, digest);
         for (int i = 0; i < hex.Length; i++)
         {
             int nibble = (i & 1) == 0 ? digest[i / 2] >> 4 : digest[i / 2] & 0x0F;

@@ -6,4 +6,14 @@ namespace Carrier.Core;
 /// <param name="SegmentBytes">The size of every datagram but the last, which may be shorter. Equal to <paramref name="Bytes"/> for one datagram.</param>
 /// <param name="Ecn">How all of them are to be marked; a driver that cannot need not.</param>
 /// <param name="IsOpening">It shall open the NATs near us and go no farther: it leaves with a low TTL, so that nothing beyond sees it before its time.</param>
-public readonly record struct Transmit(NetworkPath Path, int Bytes, int SegmentBytes, EcnCodepoint Ecn = EcnCodepoint.NotCapable, bool IsOpening = false);
+public readonly record struct Transmit(NetworkPath Path, int Bytes, int SegmentBytes, EcnCodepoint Ecn = EcnCodepoint.NotCapable, bool IsOpening = false)
+{
+    /// <summary>Both as one segmented send, where <paramref name="next"/> lies right behind this and differs in nothing but, perhaps, its last datagram's size.
+    /// This must end with a datagram of full size.</summary>
+    public bool TryJoin(in Transmit next, out Transmit joined)
+    {
+        joined = this with { Bytes = Bytes + next.Bytes };
+        bool fits = next.SegmentBytes == SegmentBytes || (next.Bytes == next.SegmentBytes && next.Bytes < SegmentBytes);
+        return fits && next.Path == Path && next.Ecn == Ecn && next.IsOpening == IsOpening;
+    }
+}

@@ -4,7 +4,7 @@ using Carrier.Core.Session.Recovery;
 
 namespace Carrier.Core.Session;
 
-/// <summary>Which packets arrived and when to say so (RFC 9000 §13.2): at once on disorder or a mark of congestion, else with the next two ack-eliciting packets,
+/// <summary>Which packets arrived and when to say so (RFC 9000 §13.2): at once on disorder, a mark of congestion or PING, else with the next two ack-eliciting packets,
 /// and after <see cref="MaxDelay"/> at the latest.</summary>
 /// <remarks>An ACK is only written when packets are asked for, so one received batch makes one.</remarks>
 internal sealed class AckScheduler
@@ -32,9 +32,10 @@ internal sealed class AckScheduler
     /// <summary>Something ack-eliciting is not acknowledged yet: an ACK may ride along.</summary>
     public bool HasNews => _eliciting > 0;
 
-    /// <summary>Notes a packet that was authentic and wholly processed.</summary>
+    /// <summary>Notes a packet that was authentic and wholly processed. <paramref name="isAsked"/> when the peer has nothing else to say than that it waits for the
+    /// acknowledgement: a timer would then cost more than it saves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void OnPacket(Instant now, ulong packetNumber, bool ackEliciting, EcnCodepoint ecn)
+    public void OnPacket(Instant now, ulong packetNumber, bool ackEliciting, EcnCodepoint ecn, bool isAsked = false)
     {
         bool inOrder = packetNumber == NextExpected;
         if (!_received.TryAdd(packetNumber))
@@ -51,7 +52,7 @@ internal sealed class AckScheduler
         if (ackEliciting)
         {
             _eliciting++;
-            bool mayWait = inOrder && _eliciting < ElicitingThreshold && ecn != EcnCodepoint.CongestionExperienced;
+            bool mayWait = inOrder && !isAsked && _eliciting < ElicitingThreshold && ecn != EcnCodepoint.CongestionExperienced;
             _dueAt = mayWait ? Instant.Min(_dueAt, now + MaxDelay) : now;
         }
     }

@@ -57,7 +57,16 @@ internal sealed class ConnectionIds
 
     public bool HasPending { get; private set; } = true;
 
-    public bool TryEffect(out SessionEffect effect) => _effects.TryDequeue(out effect);
+    public bool TryEffect(out SessionEffect effect)
+    {
+        bool any = _effects.TryDequeue(out effect);
+        if (any && _effects.Count == 0)
+        {
+            _effects.TrimExcess(); // an idle session must stay small, and ids rarely change
+        }
+
+        return any;
+    }
 
     public bool HasEffects => _effects.Count > 0;
 

@@ -63,7 +63,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         PathState? from = parts.Paths.Find(path);
         Confirm();
         from ??= parts.Close.State == SessionState.Open ? parts.Paths.Adopt(now, path) : null;
-        parts.Timers.OnHeard(now);
+        parts.Timers.OnHeard(now, onActivePath: from == parts.Paths.Active);
         parts.Counts.PacketsReceived++;
         parts.Counts.BytesReceived += frames.Length + parts.OverheadBytes;
         if (from is not null)
@@ -97,7 +97,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             parts.Timers.OnStreamData(now);
         }
 
-        parts.Acks.OnPacket(now, number, tally.AckEliciting, ecn);
+        parts.Acks.OnPacket(now, number, tally.AckEliciting, ecn, tally.HasPing);
         if (newest && tally.NonProbing && from is not null)
         {
             parts.Paths.OnPeerUses(now, from);
@@ -334,6 +334,8 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
 
         public bool HasStreamData { get; private set; }
 
+        public bool HasPing { get; private set; }
+
         public FrameType Last { get; private set; }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -342,6 +344,7 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
             Last = type;
             AckEliciting |= FrameRules.IsAckEliciting(type);
             NonProbing |= !FrameRules.IsProbing(type);
+            HasPing |= type == FrameType.Ping;
             HasStreamData |= type is >= FrameType.Stream and <= FrameType.StreamLast;
         }
     }

@@ -44,11 +44,15 @@ internal sealed class SessionTimers
     public TimeSpan ThreeProbeTimeouts => new(3 * _parts.Loss.Rtt.ProbeTimeout.Ticks); // not by a double: every packet asks
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void OnHeard(Instant now)
+    public void OnHeard(Instant now, bool onActivePath)
     {
         _quietSince = now;
         _sentSinceHeard = false;
-        KeepAliveAt = _parts.Options.KeepAlive ? now + _keepAliveDelay : Instant.Never;
+        if (onActivePath)
+        {
+            // What a path in reserve brings keeps no NAT's mapping of the one in use.
+            KeepAliveAt = _parts.Options.KeepAlive ? now + _keepAliveDelay : Instant.Never;
+        }
     }
 
     public void OnStreamData(Instant now) => PauseAt = now + ThreeProbeTimeouts;

@@ -22,8 +22,7 @@ internal sealed partial class DiskFileSystem : IFileSystem
             return;
         }
 
-        // File.OpenHandle refuses folders.
-        using SafeFileHandle handle = Open(folder, OperatingSystem.IsMacOS() ? 0x0100_0000 : 0x0008_0000); // O_RDONLY | O_CLOEXEC
+        using SafeFileHandle handle = OpenFolder(folder, followLink: true);
         if (handle.IsInvalid || Fsync(handle) != 0)
         {
             int errno = Marshal.GetLastPInvokeError();
@@ -32,6 +31,16 @@ internal sealed partial class DiskFileSystem : IFileSystem
     }
 
     public void Delete(string path) => File.Delete(path);
+
+    /// <summary>Opens a folder to read, which <see cref="File.OpenHandle"/> refuses; check the handle, the error is the last P/Invoke error.</summary>
+    internal static SafeFileHandle OpenFolder(string path, bool followLink)
+    {
+        bool isArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
+        (int closeOnExec, int noFollow, int folderOnly) = OperatingSystem.IsMacOS() ? (0x0100_0000, 0x0100, 0x0010_0000)
+            : isArm ? (0x0008_0000, 0x8000, 0x4000)
+            : (0x0008_0000, 0x0002_0000, 0x0001_0000);
+        return Open(path, closeOnExec | folderOnly | (followLink ? 0 : noFollow));
+    }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);

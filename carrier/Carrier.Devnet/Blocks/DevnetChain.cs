@@ -74,8 +74,7 @@ public sealed class DevnetChain : IDisposable
     public Block Mine(ProgramHash miner, UnixTime now, IReadOnlyList<Transaction> transactions, int auxDepth = 0)
     {
         Block template = Build(miner, now, transactions);
-        _ = Difficulty.TryToTarget(template.Header.Bits, out Hash256 target);
-        byte[] proof = AuxPowMiner.Mine(template.Header.Hash, target, template.Header.Timestamp, auxDepth);
+        byte[] proof = AuxPowBuilder.Build(template.Header.Hash, template.Header.Bits, template.Header.Timestamp, auxDepth);
         Block block = template with { Proof = proof };
         BlockVerdict verdict = Add(block, now);
         return verdict == BlockVerdict.Connected ? block : throw new ArgumentException($"These transactions make no block: {verdict}.", nameof(transactions));

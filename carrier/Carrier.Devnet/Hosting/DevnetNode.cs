@@ -1,10 +1,12 @@
+using System.Net;
 using Carrier.Core;
 using Carrier.Devnet.Blocks;
+using Carrier.Devnet.Peers;
 using Carrier.Devnet.Rpc;
 
 namespace Carrier.Devnet.Hosting;
 
-/// <summary>A running devnet: one chain behind one lock, asked over HTTP, with its blocks on disk. For development and tests.</summary>
+/// <summary>A running devnet: one chain behind one lock, asked over HTTP and by peers, with its blocks on disk. For development and tests.</summary>
 public sealed class DevnetNode : IAsyncDisposable
 {
     public const string Name = "devnet";
@@ -19,6 +21,7 @@ public sealed class DevnetNode : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
     private RpcServer? _server;
+    private PeerServer? _peers;
     private Task _mining = Task.CompletedTask;
 
     private DevnetNode(DevnetOptions options, TimeProvider time)
@@ -41,6 +44,9 @@ public sealed class DevnetNode : IAsyncDisposable
     /// <summary>Where JSON-RPC is spoken.</summary>
     public Uri Address => _server!.Address;
 
+    /// <summary>Where the peer protocol is spoken; null when it is not.</summary>
+    public IPEndPoint? PeerAddress => _peers?.Address;
+
     /// <summary>Opens or makes the chain and begins to serve it.</summary>
     public static async Task<DevnetNode> StartAsync(DevnetOptions options, TimeProvider time, CancellationToken cancellationToken = default)
     {
@@ -50,6 +56,7 @@ public sealed class DevnetNode : IAsyncDisposable
         try
         {
             node._server = await RpcServer.StartAsync(node.Answer, options, cancellationToken).ConfigureAwait(false);
+            node._peers = options.PeerPort is { } port ? new PeerServer(node._chain, node._lock, port, node.Now) : null;
             node._mining = options.BlockTime is { } interval ? node.MineEveryAsync(interval) : Task.CompletedTask;
             return node;
         }
@@ -86,6 +93,11 @@ public sealed class DevnetNode : IAsyncDisposable
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _mining.ConfigureAwait(false);
+        if (_peers is not null)
+        {
+            await _peers.DisposeAsync().ConfigureAwait(false);
+        }
+
         if (_server is not null)
         {
             await _server.DisposeAsync().ConfigureAwait(false);

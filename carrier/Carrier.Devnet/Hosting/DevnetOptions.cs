@@ -6,6 +6,9 @@ public sealed record DevnetOptions
     /// <summary>The port of JSON-RPC on loopback; 0 for any free one.</summary>
     public int RpcPort { get; init; } = 22336;
 
+    /// <summary>The port of the peer protocol on loopback; 0 for any free one, null for none.</summary>
+    public int? PeerPort { get; init; }
+
     /// <summary>What callers authenticate with; none when both are empty.</summary>
     public string User { get; init; } = "";
 

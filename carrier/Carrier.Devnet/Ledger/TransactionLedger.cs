@@ -33,6 +33,9 @@ public sealed class TransactionLedger : IDisposable
     /// <summary>The pool, in order of arrival.</summary>
     public IReadOnlyDictionary<Hash256, Transaction> Pool => _pool;
 
+    /// <summary>Raised with every transaction that the pool takes.</summary>
+    public event Action<Transaction>? Pooled;
+
     /// <summary>The transactions of the block at <paramref name="height"/>.</summary>
     public IReadOnlyList<Transaction> TransactionsAt(uint height) => _blocks[(int)height].Transactions;
 
@@ -64,6 +67,7 @@ public sealed class TransactionLedger : IDisposable
         }
 
         AddToPool(transaction);
+        Pooled?.Invoke(transaction);
         return Verdict.Accepted;
     }
 

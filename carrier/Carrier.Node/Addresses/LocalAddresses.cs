@@ -38,6 +38,9 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         }
     }
 
+    /// <summary>The scope of the nearest node of the network we take part in: a seed we were given, or one that answered us. Loopback where all is on one machine.</summary>
+    public AddressScope NearestNode { get; private set; } = AddressScope.Global;
+
     public NatMapping Mapping => _reflexive.Mapping(AddressFamily.InterNetwork);
 
     public Instant NextDeadline => _reflexive.NextDeadline;
@@ -76,9 +79,22 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         Rebuild();
     }
 
+    /// <summary>Notes a node that is of our network because we were told so or it answered us; nobody else's word counts.</summary>
+    public void Meet(Endpoint node)
+    {
+        if (node.Scope != AddressScope.Unusable && node.Scope < NearestNode)
+        {
+            NearestNode = node.Scope;
+        }
+    }
+
+    /// <summary>Whether to send to an address that a peer named. A peer far away cannot lead us to this machine, its LAN or an address that is nobody's.</summary>
+    public bool IsWorthTrying(Candidate candidate) => candidate.IsWorthTrying(Reach, NearestNode);
+
     /// <summary>Takes what a node that answered our own question says it saw.</summary>
     public void Observe(Instant now, Endpoint reporter, Endpoint observed)
     {
+        Meet(reporter);
         _reflexive.Observe(now, reporter, observed);
         Follow();
     }

@@ -24,7 +24,7 @@ internal sealed class Dialer(
     /// <summary>Dials under way; one more is refused, since each may send to many addresses.</summary>
     public const int MaxDials = 4096;
 
-    private readonly Reconnections _reconnections = new();
+    private readonly Reconnections _reconnections = new(addresses);
     private readonly Initiations _initiations = new(addresses, outbox, random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();

@@ -79,7 +79,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         foreach (Candidate candidate in device.Record.Candidates)
         {
             NetworkPath path = new(candidate.Endpoint);
-            if (!attempt.Direct.Contains(path) && IsWorthTrying(candidate, device))
+            if (!attempt.Direct.Contains(path) && addresses.IsWorthTrying(candidate))
             {
                 attempt.Direct.Add(path);
                 isNew = true;
@@ -89,7 +89,7 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
         foreach (HomeContact home in device.Record.Homes)
         {
             bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
-            if (!isKnown)
+            if (!isKnown && addresses.IsWorthTrying(home.Candidate))
             {
                 attempt.Homes.Enqueue(home);
 
@@ -251,11 +251,4 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
     // What others saw of a device and is none of its own addresses is a NAT's.
     private static bool IsFiltered(DeviceRecord record, Endpoint remote) =>
         remote.IsIPv4 && remote.Scope == AddressScope.Global && !record.Nat.IsOpen && record.Candidates.Contains(new Candidate(CandidateKind.Reflexive, remote));
-
-    // A record is signed by its device, so its scope is proven by the homes it names: on a network of one machine they are loopback too.
-    private bool IsWorthTrying(Candidate candidate, PeerDevice device)
-    {
-        AddressScope learntFrom = device.Record.Homes.Count > 0 ? device.Record.Homes.Min(home => home.Endpoint.Scope) : AddressScope.Global;
-        return candidate.IsWorthTrying(addresses.Reach, learntFrom);
-    }
 }

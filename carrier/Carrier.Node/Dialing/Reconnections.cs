@@ -1,5 +1,6 @@
 using Carrier.Core;
 using Carrier.Core.Session;
+using Carrier.Node.Addresses;
 using Carrier.Node.Homes;
 using Carrier.Node.Sessions;
 
@@ -13,7 +14,7 @@ internal readonly record struct ReconnectRequest(NodeSession Session, HomeContac
 /// Covers a relay that died, a dialler whose address changed under its channels, and a peer that lets in only whom it has sent to. The initiator does
 /// it, which knows the other's homes; the responder meanwhile sees to its own registrations, over which it is then found.
 /// </remarks>
-internal sealed class Reconnections
+internal sealed class Reconnections(LocalAddresses addresses)
 {
     /// <summary>Requests waiting to be asked; a session has at most three.</summary>
     private const int MaxWaiting = 1024;
@@ -32,7 +33,7 @@ internal sealed class Reconnections
         }
 
         session.ReconnectAt = now + Interval;
-        foreach (HomeContact home in device.Record.Homes)
+        foreach (HomeContact home in device.Record.Homes.Where(home => addresses.IsWorthTrying(home.Candidate)))
         {
             _requests.Enqueue(new ReconnectRequest(session, home));
         }

@@ -22,6 +22,15 @@ internal sealed partial class Puncher
             return;
         }
 
+        int mappings = punch.Plan.IsHeavy ? punch.Plan.Sockets : 0;
+        if (!_mappings.CanSpend(now, MappingRate, mappings))
+        {
+            punch.Stage = PunchStage.Due;
+            Wake(punch, now + MappingWait);
+            PassTurn(now, punch);
+            return;
+        }
+
         Endpoint toward = punch.Plan.Role == PunchRole.Probe ? punch.Called!.Value.Address : punch.Session.RemoteIPv4;
         if (!_perSourceUnit.TrySpend(now, toward.SourceUnit))
         {
@@ -31,6 +40,7 @@ internal sealed partial class Puncher
         }
 
         _turn = isHeavy ? punch : _turn;
+        _mappings.Spend(now, MappingRate, mappings);
         if (punch.Plan.Role == PunchRole.Probe)
         {
             punch.Stage = PunchStage.Probing;
@@ -163,12 +173,23 @@ internal sealed partial class Puncher
 
     private void SendProbes(Instant now, Punch punch)
     {
-        while (punch.Probes.TryTake(now, out ushort port))
+        Endpoint address = punch.Called!.Value.Address;
+        bool isOverBudget = false;
+        while (!isOverBudget && punch.Probes.TryTake(now, out ushort port))
         {
-            SendProbe(now, punch.Session, new NetworkPath(punch.Called!.Value.Address.WithPort(port)), isOpening: false);
+            isOverBudget = !_probesPerSourceUnit.TrySpend(now, address.SourceUnit);
+            if (!isOverBudget)
+            {
+                SendProbe(now, punch.Session, new NetworkPath(address.WithPort(port)), isOpening: false);
+            }
         }
 
-        if (punch.Probes.IsOver)
+        if (isOverBudget)
+        {
+            drops.Count(DropReason.OverBudget);
+        }
+
+        if (isOverBudget || punch.Probes.IsOver)
         {
             punch.Stage = PunchStage.Resting;
             PassTurn(now, punch);

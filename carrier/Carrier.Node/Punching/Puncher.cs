@@ -24,11 +24,22 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
     private readonly SocketLeases _leases = leases;
     private readonly PortLocator _locator = new(homes, outbox, random);
     private readonly EndpointBuckets _perSourceUnit = new(AttemptsPerSourceUnit, random);
+    private TokenBucket _mappings;
+    private readonly EndpointBuckets _probesPerSourceUnit = new(ProbesPerSourceUnit, random);
     private Punch? _turn;
     private Instant _sweepAt = Instant.Never;
 
     /// <summary>Attempts toward one network, ours and those it has peers call us to: nobody's call makes us a nuisance for a third.</summary>
     public static TokenRate AttemptsPerSourceUnit => new(0.2, 32);
+
+    /// <summary>Mappings of heavy attempts, all sessions together: what is held at once for the half minute that routers keep an unanswered one stays near two thousand.</summary>
+    public static TokenRate MappingRate => new(32, 1024);
+
+    /// <summary>How long an attempt that finds those spent waits before it looks again.</summary>
+    public static TimeSpan MappingWait => TimeSpan.FromSeconds(1);
+
+    /// <summary>Probes of ports in one network: twice what a peer behind the hardest NAT needs, then a trickle. The address is the caller's word.</summary>
+    public static TokenRate ProbesPerSourceUnit => new(10, 4 * PunchPlan.MaxProbes);
 
     /// <summary>How long the session's own challenges, and probes of the ports that the handshake told, have before we call: mostly no more is needed.</summary>
     public static TimeSpan HeadStart => TimeSpan.FromMilliseconds(150);

@@ -49,8 +49,8 @@ internal sealed class SessionOpener(
             return null;
         }
 
-        NodeSession session = Open(
-            now, path, keys, SessionRole.Initiator, localId, response, remote, dial.Peer, dial.Protocol, options.Session with { CongestionControl = dial.Congestion });
+        SessionOptions choices = dial.Congestion == options.Session.CongestionControl ? options.Session : options.Session with { CongestionControl = dial.Congestion };
+        NodeSession session = Open(now, path, keys, SessionRole.Initiator, localId, response, remote, dial.Peer, dial.Protocol, choices);
         session.IsSurfaced = true;
         sessions.Stands(session);
         AddCandidates(now, session, path, response.Candidates);
@@ -105,7 +105,7 @@ internal sealed class SessionOpener(
                 ReceiveSecret = keys.ReceiveSecret,
                 Role = role,
                 Local = options.Transport,
-                Remote = remote,
+                Remote = remote == options.Transport ? options.Transport : remote, // ten thousand of the same need one copy
                 LocalId = localId,
                 RemoteId = new ConnectionId(told.ConnectionId),
                 RemoteResetToken = new ResetToken(told.ResetToken),

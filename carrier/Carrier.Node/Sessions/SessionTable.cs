@@ -19,6 +19,12 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
 
     private static readonly TimeSpan FarOff = TimeSpan.FromSeconds(2);
 
+    /// <summary>Packets of several sessions in one send: what the kernel takes (UDP_MAX_SEGMENTS).</summary>
+    private const int MaxSegments = 64;
+
+    /// <summary>Room before another session is asked to add to a send: any packet or probe fits.</summary>
+    private const int MinRoomBytes = 16_384;
+
     private readonly Dictionary<ConnectionId, NodeSession> _byId = [];
     private readonly Dictionary<ConnectionId, NodeSession> _byPeerId = [];
     private readonly DeadlineHeap<NodeSession> _deadlines = new();
@@ -27,6 +33,7 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
     private readonly HashSet<NodeSession> _all = [];
     private readonly List<NodeSession> _heard = [];
     private readonly Queue<SessionSignal> _signals = new();
+    private readonly LeftOver _left = new();
     private ulong _nextId = 1;
 
     // Whose the last packet was: most often whose the next is.
@@ -144,8 +151,63 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         }
     }
 
+    /// <summary>Writes what the session whose turn it is has to send, and behind it what the next ones have for the same address: one segmented send takes all.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        if (!_left.TryTake(buffer, out transmit) && !TrySend(now, buffer, out transmit))
+        {
+            return false;
+        }
+
+        while (transmit.Bytes % transmit.SegmentBytes == 0 && transmit.Bytes / transmit.SegmentBytes < MaxSegments && buffer.Length - transmit.Bytes >= MinRoomBytes
+            && _sending.TryPeek(out NodeSession? next) && next.Machine.Path == transmit.Path
+            && TrySend(now, buffer[transmit.Bytes..], out Transmit more))
+        {
+            if (!transmit.TryJoin(more, out Transmit joined))
+            {
+                _left.Put(more, buffer[transmit.Bytes..]);
+                break;
+            }
+
+            transmit = joined;
+        }
+
+        return true;
+    }
+
+    public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
+
+    /// <summary>An initiator's session stands with the peer's answer, before its first packet.</summary>
+    public void Stands(NodeSession session) => _signals.Enqueue(new SessionSignal(session, SessionEffectKind.Confirmed));
+
+    /// <summary>The next thing about a session that concerns the node itself, until false.</summary>
+    public bool TryTakeSignal(out SessionSignal signal) => _signals.TryDequeue(out signal);
+
+    /// <summary>Takes a session out without a word to anybody, as one that was never confirmed.</summary>
+    public void Remove(NodeSession session)
+    {
+        if (session.IsRemoved)
+        {
+            return;
+        }
+
+        session.IsRemoved = true;
+        _ = _all.Remove(session);
+        _deadlines.Remove(session);
+        _latest = null;
+        foreach (ConnectionId id in session.LocalIds)
+        {
+            _ = _byId.Remove(id);
+        }
+
+        session.LocalIds.Clear();
+        UnmapPeer(session);
+        session.Machine.Dispose();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool TrySend(Instant now, Span<byte> buffer, out Transmit transmit)
     {
         while (_sending.TryDequeue(out NodeSession? session))
         {
@@ -182,36 +244,6 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
 
         transmit = default;
         return false;
-    }
-
-    public bool TryEffect(out NodeEffect effect) => _effects.TryDequeue(out effect);
-
-    /// <summary>An initiator's session stands with the peer's answer, before its first packet.</summary>
-    public void Stands(NodeSession session) => _signals.Enqueue(new SessionSignal(session, SessionEffectKind.Confirmed));
-
-    /// <summary>The next thing about a session that concerns the node itself, until false.</summary>
-    public bool TryTakeSignal(out SessionSignal signal) => _signals.TryDequeue(out signal);
-
-    /// <summary>Takes a session out without a word to anybody, as one that was never confirmed.</summary>
-    public void Remove(NodeSession session)
-    {
-        if (session.IsRemoved)
-        {
-            return;
-        }
-
-        session.IsRemoved = true;
-        _ = _all.Remove(session);
-        _deadlines.Remove(session);
-        _latest = null;
-        foreach (ConnectionId id in session.LocalIds)
-        {
-            _ = _byId.Remove(id);
-        }
-
-        session.LocalIds.Clear();
-        UnmapPeer(session);
-        session.Machine.Dispose();
     }
 
     private void Enqueue(NodeSession session)
@@ -297,6 +329,32 @@ internal sealed class SessionTable(ReadOnlyMemory<byte> resetKey, DropCounters d
         if (session.Machine.State == SessionState.Closed)
         {
             Remove(session);
+        }
+    }
+
+    /// <summary>What a session wrote that could not go with another's: it goes next.</summary>
+    private sealed class LeftOver
+    {
+        private byte[] _bytes = [];
+        private Transmit _transmit;
+
+        public void Put(in Transmit transmit, ReadOnlySpan<byte> bytes)
+        {
+            if (_bytes.Length < transmit.Bytes)
+            {
+                _bytes = new byte[transmit.Bytes];
+            }
+
+            bytes[..transmit.Bytes].CopyTo(_bytes);
+            _transmit = transmit;
+        }
+
+        public bool TryTake(Span<byte> buffer, out Transmit transmit)
+        {
+            transmit = _transmit;
+            _bytes.AsSpan(0, transmit.Bytes).CopyTo(buffer);
+            _transmit = default;
+            return transmit.Bytes > 0;
         }
     }
 }

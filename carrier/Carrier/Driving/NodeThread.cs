@@ -19,7 +19,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     private const int MaxDatagramBytes = 65_536;
 
     private readonly HashSet<SessionDriver> _sessions = [];
-    private readonly ContinuationThread _application = new();
+    private readonly ContinuationThread _application = new(spinBeforeBlocking);
     private readonly ILogger _logger = logger;
 
     /// <summary>For the network thread alone, once it runs.</summary>

@@ -21,6 +21,10 @@ internal sealed class SessionDriver : NetworkWork
     private Instant _refreshPathAt;
     private bool _isOver;
 
+    // Most sessions have no datagrams.
+    private DatagramBox? _outgoing;
+    private DatagramBox? _incoming;
+
     public SessionDriver(NodeThread thread, NodeSession node, Instant now)
     {
         _thread = thread;
@@ -36,10 +40,10 @@ internal sealed class SessionDriver : NetworkWork
     public CarrierSession Session { get; }
 
     /// <summary>Datagrams the application sends.</summary>
-    public DatagramBox Outgoing { get; } = new();
+    public DatagramBox Outgoing => LazyInitializer.EnsureInitialized(ref _outgoing);
 
     /// <summary>Datagrams the application has not taken yet.</summary>
-    public DatagramBox Incoming { get; } = new();
+    public DatagramBox Incoming => LazyInitializer.EnsureInitialized(ref _incoming);
 
     public PathStatus PathNow()
     {

@@ -10,7 +10,7 @@ internal sealed class Listeners(ILogger logger) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Func<CarrierSession, CancellationToken, Task>> _handlers = [];
-    private readonly HashSet<Task> _running = [];
+    private readonly Dictionary<SessionDriver, Task> _running = [];
     private readonly CancellationTokenSource _stop = new();
 
     public bool TryAdd(string protocol, Func<CarrierSession, CancellationToken, Task> handler)
@@ -46,9 +46,7 @@ internal sealed class Listeners(ILogger logger) : IDisposable
                 return;
             }
 
-            Task run = Task.Run(() => RunAsync(session.Session, handler));
-            _ = _running.Add(run);
-            _ = run.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _running.Add(session, RunAsync(session, handler));
         }
     }
 
@@ -60,22 +58,24 @@ internal sealed class Listeners(ILogger logger) : IDisposable
     {
         lock (_lock)
         {
-            return Task.WhenAll(_running);
+            return Task.WhenAll(_running.Values);
         }
     }
 
     /// <summary>Only after every handler's end.</summary>
     public void Dispose() => _stop.Dispose();
 
-    private void Forget(Task run)
+    private async Task RunAsync(SessionDriver driver, Func<CarrierSession, CancellationToken, Task> handler)
     {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // no handler runs on the network thread
+        await HandleAsync(driver.Session, handler).ConfigureAwait(false);
         lock (_lock)
         {
-            _ = _running.Remove(run);
+            _ = _running.Remove(driver);
         }
     }
 
-    private async Task RunAsync(CarrierSession session, Func<CarrierSession, CancellationToken, Task> handler)
+    private async Task HandleAsync(CarrierSession session, Func<CarrierSession, CancellationToken, Task> handler)
     {
         await using (session.ConfigureAwait(false))
         {

@@ -365,6 +365,8 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             {
                 return true;
             }
+
+            _ = Thread.Yield(); // the application may share this core
         }
 
         return false;

@@ -1,3 +1,4 @@
+using Carrier.Core;
 using Carrier.Net;
 
 namespace Carrier.Streams;
@@ -7,15 +8,18 @@ namespace Carrier.Streams;
 /// that sleeps without spinning, so that waking it costs one system call. What becomes ready while that thread runs the application goes to the thread pool.
 /// </summary>
 /// <remarks>The pool alone would do; but its idle workers spin before they sleep, which on one core takes the time from the network thread.</remarks>
-internal sealed class ContinuationThread
+/// <param name="spinBeforeBlocking">How long the thread looks for work before it sleeps, while that has paid; zero is off.</param>
+internal sealed class ContinuationThread(TimeSpan spinBeforeBlocking)
 {
     private static readonly Continuation Ended = new EndMark();
 
+    private readonly SpinBudget _spin = new(spinBeforeBlocking);
     private Continuation? _newest;
     private ThreadSignal? _signal;
 
     // What the thread runs, Ended, or null while it sleeps.
     private Continuation? _running;
+    private int _isAsleep;
     private volatile bool _isStopping;
 
     /// <summary>Notes what became ready. It must not be noted again before it runs. Any thread.</summary>
@@ -65,7 +69,7 @@ internal sealed class ContinuationThread
         _isStopping = true;
         if (TryEnd())
         {
-            _signal?.Set();
+            WakeIfAsleep();
         }
     }
 
@@ -83,7 +87,7 @@ internal sealed class ContinuationThread
             new Thread(Run) { Name = "carrier-app", IsBackground = true }.UnsafeStart();
         }
 
-        _signal.Set();
+        WakeIfAsleep();
     }
 
     private void Run()
@@ -91,7 +95,7 @@ internal sealed class ContinuationThread
         ThreadSignal signal = _signal!;
         do
         {
-            signal.Wait();
+            Sleep(signal);
             if (_running == Ended)
             {
                 break;
@@ -102,6 +106,42 @@ internal sealed class ContinuationThread
         }
         while (!_isStopping || !TryEnd());
         signal.Dispose();
+    }
+
+    /// <summary>Returns when there is something to run.</summary>
+    private void Sleep(ThreadSignal signal)
+    {
+        Instant start = MonotonicClock.Now;
+        if (_spin.IsWorthwhile)
+        {
+            Instant until = start + _spin.Limit;
+            while (Volatile.Read(ref _running) is null && MonotonicClock.Now < until)
+            {
+                _ = Thread.Yield(); // the network thread may share this core
+            }
+        }
+
+        while (Volatile.Read(ref _running) is null)
+        {
+            // Marked anew each time: a late signal for what was found without one takes the mark away.
+            _ = Interlocked.Exchange(ref _isAsleep, 1);
+            if (Volatile.Read(ref _running) is null)
+            {
+                signal.Wait();
+            }
+        }
+
+        Volatile.Write(ref _isAsleep, 0);
+
+        _spin.Learn(MonotonicClock.Now - start);
+    }
+
+    private void WakeIfAsleep()
+    {
+        if (Interlocked.Exchange(ref _isAsleep, 0) != 0)
+        {
+            _signal!.Set();
+        }
     }
 
     private bool TryEnd() => Interlocked.CompareExchange(ref _running, Ended, null) is null;

@@ -96,7 +96,9 @@ internal sealed record FloodReport
         ("seconds", Seconds), ("datagrams", SentDatagrams), ("MB", SentBytes / 1e6), ("datagrams_per_s", SentDatagrams / Seconds),
         ("replayed", ReplayedDatagrams), ("answered_bytes", AnsweredBytes), ("stun_bytes", StunBytes), ("worst_source_ratio", WorstSourceRatio),
         ("worst_question_ratio", WorstQuestionRatio), ("rss_before_MB", ResidentBefore), ("rss_peak_MB", ResidentPeak), ("rss_after_MB", ResidentAfter),
-        ("dials", DialSeconds.Count), ("dials_failed", DialFailures.Count), ("dial_p50_s", DialSeconds.Count == 0 ? null : Samples.Median([.. DialSeconds])),
-        ("dial_slowest_s", DialSeconds.Count == 0 ? null : SlowestDial), ("sessions_by_replay", SessionsAtListener - 1),
+        ("dials", DialSeconds.Count), ("dials_failed", DialFailures.Count), ("dial_p50_s", DialPercentile(0.5)), ("dial_p90_s", DialPercentile(0.9)),
+        ("dial_p99_s", DialPercentile(0.99)), ("dial_slowest_s", DialPercentile(1)), ("sessions_by_replay", SessionsAtListener - 1),
         ("registrations_before", RegistrationsBefore), ("registrations_after", RegistrationsAfter));
+
+    private double? DialPercentile(double fraction) => DialSeconds.Count == 0 ? null : Samples.Percentile(DialSeconds, fraction);
 }

@@ -25,6 +25,17 @@ internal static class BenchProtocol
 
     public static Task WriteEchoAsync(Stream stream, int messageBytes) => WriteAsync(stream, Echo, messageBytes);
 
+    /// <summary>Asks for an echo and sends the first message in one write.</summary>
+    public static async Task WriteEchoOfAsync(Stream stream, ReadOnlyMemory<byte> message)
+    {
+        byte[] first = new byte[RequestBytes + message.Length];
+        first[0] = Echo;
+        BinaryPrimitives.WriteInt64LittleEndian(first.AsSpan(1), message.Length);
+        message.CopyTo(first.AsMemory(RequestBytes));
+        await stream.WriteAsync(first);
+        await stream.FlushAsync();
+    }
+
     public static Task WriteCountAsync(Stream stream) => WriteAsync(stream, Count, 0);
 
     /// <summary>Ends what is counted; returns what the server counted once it has all.</summary>

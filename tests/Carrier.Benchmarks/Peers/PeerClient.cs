@@ -9,18 +9,18 @@ internal static class PeerClient
 {
     private const int PingBytes = 64;
 
-    /// <summary>Enough for the just-in-time compiler to settle on both sides before anything counts.</summary>
-    private const long WarmUpBytes = 128L << 20;
+    /// <summary>Enough for the just-in-time compiler to settle on both sides, and for buffers to have grown, before anything counts.</summary>
+    private const long WarmUpBytes = 1L << 30;
 
     public static async Task RunAsync(BenchOptions options)
     {
         await using TransportUnderTest transport = TransportUnderTest.Create(options);
         string arg = options.Arguments[0];
 
-        _ = await TransferAsync(transport, arg, Math.Min(WarmUpBytes, options.Bytes));
         Transfer transfer = await TransferAsync(transport, arg, options.Bytes);
         _ = await PingAsync(transport, arg, Math.Min(options.Pings, 1_000));
         List<double> pings = await PingAsync(transport, arg, options.Pings);
+        List<double> openings = await OpenAsync(transport, arg, Math.Min(options.Pings, 2_000));
         _ = await HandshakeAsync(transport, arg, Math.Min(options.Handshakes, 20));
         List<double> handshakes = await HandshakeAsync(transport, arg, options.Handshakes);
 
@@ -32,6 +32,7 @@ internal static class PeerClient
             ("cpu_rx_s_per_GB", Samples.Ratio(transfer.ServerCpuSeconds, gigabytes)),
             ("rtt_p50_us", Samples.Percentile(pings, 0.50)),
             ("rtt_p99_us", Samples.Percentile(pings, 0.99)),
+            ("stream_rtt_p50_us", openings.Count == 0 ? null : Samples.Percentile(openings, 0.50)),
             ("hs_per_s", Samples.Ratio(handshakes.Count, handshakes.Sum() / 1e6)),
             ("hs_p50_us", Samples.Percentile(handshakes, 0.50)),
         ];
@@ -48,20 +49,14 @@ internal static class PeerClient
     {
         await using Stream stream = await transport.ConnectAsync(arg);
         byte[] chunk = new byte[BenchProtocol.ChunkBytes];
+        _ = await SendAsync(stream, chunk, Math.Min(WarmUpBytes, bytes));
         long packets = transport.Packets;
         long allocated = GC.GetTotalAllocatedBytes();
         int collections = GC.CollectionCount(0);
         double cpu = CpuClock.Seconds;
         long start = Stopwatch.GetTimestamp();
 
-        await BenchProtocol.WriteSinkAsync(stream, bytes);
-        for (long left = bytes; left > 0; left -= chunk.Length)
-        {
-            await stream.WriteAsync(chunk.AsMemory(0, (int)Math.Min(chunk.Length, left)));
-        }
-
-        await stream.FlushAsync();
-        double serverCpu = await BenchProtocol.ReadCpuSecondsAsync(stream); // and with it, that all has arrived
+        double serverCpu = await SendAsync(stream, chunk, bytes);
         return new Transfer(
             Stopwatch.GetElapsedTime(start).TotalSeconds,
             CpuClock.Seconds - cpu,
@@ -69,6 +64,42 @@ internal static class PeerClient
             GC.GetTotalAllocatedBytes() - allocated,
             transport.Packets - packets,
             GC.CollectionCount(0) - collections);
+    }
+
+    /// <summary>Sends so many bytes; returns the server's processor time for them, and with it, that all has arrived.</summary>
+    private static async Task<double> SendAsync(Stream stream, ReadOnlyMemory<byte> chunk, long bytes)
+    {
+        await BenchProtocol.WriteSinkAsync(stream, bytes);
+        for (long left = bytes; left > 0; left -= chunk.Length)
+        {
+            await stream.WriteAsync(chunk[..(int)Math.Min(chunk.Length, left)]);
+        }
+
+        await stream.FlushAsync();
+        return await BenchProtocol.ReadCpuSecondsAsync(stream);
+    }
+
+    /// <summary>Opens a stream on a connection that has one and has a small message echoed, again and again; microseconds from the opening to the echo.</summary>
+    private static async Task<List<double>> OpenAsync(TransportUnderTest transport, string arg, int count)
+    {
+        await using Stream first = await transport.ConnectAsync(arg);
+        byte[] message = new byte[PingBytes];
+        List<double> times = new(count);
+        for (int i = 0; i < count; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            await using Stream? stream = await transport.OpenAsync(first);
+            if (stream is null)
+            {
+                break;
+            }
+
+            await BenchProtocol.WriteEchoOfAsync(stream, message);
+            await stream.ReadExactlyAsync(message);
+            times.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        }
+
+        return times;
     }
 
     /// <summary>Sends a small message and waits for its echo, again and again; microseconds each.</summary>

@@ -67,6 +67,8 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
         return new SessionStream(session, (await session.OpenStreamAsync()).AsStream());
     }
 
+    public override async Task<Stream?> OpenAsync(Stream stream) => (await ((SessionStream)stream).Session.OpenStreamAsync()).AsStream();
+
     /// <summary>Live streams of all sessions, and slabs out with them.</summary>
     public Task<(int Streams, int Slabs)> HeldAsync() => _node is null ? Task.FromResult((0, 0)) : _node.HeldAsync();
 
@@ -116,6 +118,7 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
                 Seeds = [seed],
                 ForcedCipher = options.Cipher is { } cipher ? Enum.Parse<CipherSuite>(cipher, ignoreCase: true) : null,
                 ForcedSocketKind = options.NoGso ? SocketKind.Mmsg : null,
+                SpinBeforeBlocking = options.Spin ? TimeSpan.FromMicroseconds(50) : TimeSpan.Zero,
             });
         }
     }
@@ -123,6 +126,8 @@ internal sealed class CarrierTransport(BenchOptions options) : TransportUnderTes
     /// <summary>A stream that closes its session when it is disposed.</summary>
     private sealed class SessionStream(CarrierSession session, Stream inner) : Stream
     {
+        public CarrierSession Session => session;
+
         public override bool CanRead => true;
 
         public override bool CanWrite => true;

@@ -22,5 +22,8 @@ internal abstract class TransportUnderTest : IAsyncDisposable
     /// <summary>Makes a new connection, handshake included, and opens one stream on it. Disposing the stream ends the connection.</summary>
     public abstract Task<Stream> ConnectAsync(string arg);
 
+    /// <summary>Opens one more stream on the connection of <paramref name="stream"/>; null where a connection is one stream.</summary>
+    public virtual Task<Stream?> OpenAsync(Stream stream) => Task.FromResult<Stream?>(null);
+
     public abstract ValueTask DisposeAsync();
 }

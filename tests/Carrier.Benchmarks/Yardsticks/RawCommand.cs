@@ -42,6 +42,17 @@ internal static class RawCommand
         return Figures.Read(await client.ReadLineAsync());
     }
 
+    /// <summary>One round of what no transport can go below: the kernel moving the datagrams, and the cipher over them; processor seconds a GB and side.</summary>
+    public static async Task<Dictionary<string, double?>> FloorAsync(BenchOptions options)
+    {
+        Dictionary<string, double?> figures = await GsoAsync(options);
+        await using ChildProcess cipher = ChildProcess.Start(PeerPair.ClientCore, ["yardstick", "cipher", .. options.TransportOptions]);
+        Dictionary<string, double?> ciphers = Figures.Read(await cipher.ReadLineAsync());
+        figures["cpu_tx_s_per_GB"] += ciphers["cpu_tx_s_per_GB"];
+        figures["cpu_rx_s_per_GB"] += ciphers["cpu_rx_s_per_GB"];
+        return figures;
+    }
+
     private static async Task<Dictionary<string, double?>> GsoAsync(BenchOptions options)
     {
         await using ChildProcess sink = ChildProcess.Start(PeerPair.ServerCore, ["yardstick", "gso-sink", .. options.TransportOptions]);

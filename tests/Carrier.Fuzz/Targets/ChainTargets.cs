@@ -90,7 +90,15 @@ public static class ChainTargets
         Assert.InRange(length, 0, PeerFrame.MaxPayloadBytes);
         Assert.InRange(command.Length, 0, PeerFrame.CommandBytes);
         ReadOnlySpan<byte> payload = data[PeerFrame.HeaderBytes..];
-        _ = PeerMessages.TryReadVersion(payload, out _, out _);
+        _ = PeerMessages.TryReadVersion(payload, out _);
+        _ = PeerMessages.TryReadGetBlocks(payload, out _, out _);
+        _ = PeerMessages.TryReadFilterAdd(payload, out _);
+        if (PeerMessages.TryReadFilterLoad(payload, out BloomFilter? filter))
+        {
+            filter.Add([1]);
+            Assert.True(filter.Contains([1]));
+        }
+
         _ = PeerMessages.TryReadInventory(payload, out _);
         _ = PeerMessages.TryReadReject(payload, out _);
         _ = PeerMessages.TryReadPing(payload, out _);
@@ -111,6 +119,28 @@ public static class ChainTargets
         {
             Assert.Equal(InclusionVerdict.Sound, InclusionProof.Verify(InclusionProof.Write(network, proved!), out _, out _));
         }
+    }
+
+    public static void RegistryProofs(ReadOnlySpan<byte> data)
+    {
+        if (RegistryProofFile.Verify(data, out string network, out IReadOnlyList<RegistryProof> proofs) == InclusionVerdict.Sound)
+        {
+            var index = RegistryIndex.Of(proofs);
+            Assert.Equal(proofs[^1].Height, index.ScannedTo);
+            Assert.Equal(InclusionVerdict.Sound, RegistryProofFile.Verify(RegistryProofFile.Write(network, proofs), out _, out IReadOnlyList<RegistryProof> again));
+            Assert.Equal(proofs.Count, again.Count);
+        }
+    }
+
+    public static void CheckpointFiles(ReadOnlySpan<byte> data)
+    {
+        if (CheckpointFile.TryParseUnsigned(data, out CheckpointFile? file))
+        {
+            Assert.InRange(file.Checkpoints.Length, 0, CheckpointFile.MaxCheckpoints);
+        }
+
+        _ = CheckpointFile.TryParse(data, Checkpoints.ProjectKey, out _);
+        _ = CheckpointFile.TryParseArbiters(Encoding.ASCII.GetString(data), out _);
     }
 
     public static void NodeBlocks(ReadOnlySpan<byte> data)

@@ -97,7 +97,7 @@ public sealed class ResumeTests : IDisposable
         byte[] contents = TransferRig.RandomBytes(1, 1000);
         FileSource source = TransferRig.Scan(_rig.SourceFile("a", contents));
         // What a receiver that was killed after the verdict leaves, by hand.
-        StagingFolder staging = StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, source.Offer.Encode()), DateTime.UtcNow);
+        using StagingFolder staging = StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, source.Offer.Encode()), DateTime.UtcNow);
         File.WriteAllBytes(staging.PartPath(0), contents);
         staging.MarkWhole(0);
 
@@ -129,11 +129,11 @@ public sealed class ResumeTests : IDisposable
     {
         for (int i = 0; i < TransferLimits.MaxPartialTransfers + 5; i++)
         {
-            StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, [(byte)i]), DateTime.UtcNow.AddSeconds(i));
+            StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, [(byte)i]), DateTime.UtcNow.AddSeconds(i)).Dispose();
         }
 
         Assert.Equal(TransferLimits.MaxPartialTransfers, Directory.EnumerateDirectories(_rig.Staging).Count());
-        StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, [200]), DateTime.UtcNow + TransferLimits.PartialLifetime + TimeSpan.FromHours(1));
+        StagingFolder.Open(_rig.Destination, TransferId.Of(TransferRig.Sender, [200]), DateTime.UtcNow + TransferLimits.PartialLifetime + TimeSpan.FromHours(1)).Dispose();
         Assert.Single(Directory.EnumerateDirectories(_rig.Staging));
     }
 

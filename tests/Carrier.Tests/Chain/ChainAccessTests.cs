@@ -4,6 +4,7 @@ using Carrier.Chain.Blocks;
 using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Primitives;
+using Carrier.Chain.Scanning;
 using Carrier.Chain.Storage;
 using Carrier.Chain.Transactions;
 using Carrier.Core.Identity;
@@ -237,19 +238,65 @@ public class ChainAccessTests
         await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
         using var folder = new TemporaryFolder();
         using ChainAccess access = Open(folder, node);
-        _ = await access.SyncAsync(CancellationToken.None);
         using OwnerKey arbiter = RedeemScriptTests.Key("alice");
-        var schedule = new ArbiterSchedule(new ArbiterSet(200, 1, [arbiter.PublicKey]));
-        schedule.FollowTo(262);
-        Assert.Equal(HeaderAssurance.Anchored, await access.AssureAsync(0, schedule, CancellationToken.None));
-        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(250, null, CancellationToken.None));
-        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(250, schedule, CancellationToken.None)); // nobody has one
+        Assert.Equal(HeaderAssurance.ProofOfWork, (await access.SyncAsync(CancellationToken.None)).Assurance); // no arbiters are known
+        using ScanStore store = ScanStore.Open(folder.File("arbiters.db"), "reg");
+        access.FollowArbiters(new ArbiterSchedule(new ArbiterSet(200, 1, [arbiter.PublicKey])), store);
+        Assert.Equal(HeaderAssurance.ProofOfWork, (await access.SyncAsync(CancellationToken.None)).Assurance); // nobody has a confirm
+        Assert.Equal(HeaderAssurance.Anchored, await access.AssureAsync(0, CancellationToken.None));
 
         node.Confirm = hash => Convert.ToHexStringLower(MakeConfirm(arbiter, ChainVectors.Hash(hash)));
-        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, await access.AssureAsync(250, schedule, CancellationToken.None));
-        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(199, schedule, CancellationToken.None)); // before the known arbiters
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, (await access.SyncAsync(CancellationToken.None)).Assurance);
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, await access.AssureAsync(250, CancellationToken.None));
+        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(199, CancellationToken.None)); // before the known arbiters
         node.Confirm = _ => Convert.ToHexStringLower(MakeConfirm(arbiter, Hash256.Sha256([1])));
-        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(250, schedule, CancellationToken.None)); // of another block
+        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(250, CancellationToken.None)); // of another block
+    }
+
+    [Fact]
+    public async Task Arbiters_are_followed_from_announcement_to_announcement()
+    {
+        using OwnerKey first = RedeemScriptTests.Key("alice");
+        using OwnerKey second = RedeemScriptTests.Key("bob");
+        List<Block> blocks = [.. FixtureNode.RecordedBlocks().Take(110)];
+        blocks.Add(FixtureNode.Mine(blocks[^1], [Announce(112, second)])); // block 110 says who decides from 112 on
+        blocks.Add(FixtureNode.Mine(blocks[^1], []));
+        blocks.Add(FixtureNode.Mine(blocks[^1], []));
+        await using var node = new FixtureNode(blocks);
+        using var folder = new TemporaryFolder();
+        using ChainAccess access = Open(folder, node);
+        using ScanStore store = ScanStore.Open(folder.File("arbiters.db"), "reg");
+        access.FollowArbiters(new ArbiterSchedule(new ArbiterSet(100, 1, [first.PublicKey])), store);
+
+        node.Confirm = hash => Convert.ToHexStringLower(MakeConfirm(second, ChainVectors.Hash(hash)));
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, (await access.SyncAsync(CancellationToken.None)).Assurance);
+        Assert.Equal(HeaderAssurance.ProofOfWork, await access.AssureAsync(111, CancellationToken.None));
+        node.Confirm = hash => Convert.ToHexStringLower(MakeConfirm(first, ChainVectors.Hash(hash)));
+        Assert.Equal(HeaderAssurance.ProofOfWork, (await access.SyncAsync(CancellationToken.None)).Assurance);
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, await access.AssureAsync(111, CancellationToken.None));
+
+        // A reorganisation takes the announcement away: the first set goes on.
+        Block fork = FixtureNode.Mine(blocks[109], [], salt: 3);
+        Block next = FixtureNode.Mine(fork, [], salt: 3);
+        Block last = FixtureNode.Mine(next, [], salt: 3);
+        node.SetBlocks([.. blocks.Take(110), fork, next, last, FixtureNode.Mine(last, [], salt: 3)]);
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, (await access.SyncAsync(CancellationToken.None)).Assurance);
+    }
+
+    [Fact]
+    public async Task Arbiters_are_not_known_beyond_a_block_that_nobody_gives_whole()
+    {
+        using OwnerKey arbiter = RedeemScriptTests.Key("alice");
+        await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
+        string missing = FixtureNode.RecordedBlocks()[255].Transactions[0].Id.ToString();
+        node.Lie = (method, parameters, result) => method == "getrawtransaction" && parameters["txid"]!.GetValue<string>() == missing ? null : result;
+        node.Confirm = hash => Convert.ToHexStringLower(MakeConfirm(arbiter, ChainVectors.Hash(hash)));
+        using var folder = new TemporaryFolder();
+        using ChainAccess access = Open(folder, node);
+        using ScanStore store = ScanStore.Open(folder.File("arbiters.db"), "reg");
+        access.FollowArbiters(new ArbiterSchedule(new ArbiterSet(200, 1, [arbiter.PublicKey])), store);
+        Assert.Equal(HeaderAssurance.ProofOfWork, (await access.SyncAsync(CancellationToken.None)).Assurance);
+        Assert.Equal(HeaderAssurance.ProofOfWorkAndConfirm, await access.AssureAsync(254, CancellationToken.None));
     }
 
     internal static ChainAccess Open(TemporaryFolder folder, params FixtureNode[] nodes) => Open(folder, Patient, nodes);
@@ -259,6 +306,16 @@ public class ChainAccessTests
         HeaderAnchor anchor = HeaderAnchor.AtGenesis(HeaderTests.Network().Genesis);
         HeaderStore store = HeaderStore.Open(folder.File("headers.db"), HeaderTests.Network(), anchor);
         return new ChainAccess([.. nodes.Select(node => new RpcNode(node.Endpoint, patience))], store, TimeProvider.System);
+    }
+
+    private static Transaction Announce(uint from, OwnerKey arbiter)
+    {
+        var payload = new ByteWriter();
+        payload.WriteUInt32(from);
+        payload.WriteVarint(0);
+        payload.WriteVarint(1);
+        payload.WriteBytes(arbiter.PublicKey.Span);
+        return new Transaction { Type = TransactionType.NextTurnDposInfo, Payload = payload.ToArray() };
     }
 
     private static byte[] MakeConfirm(OwnerKey arbiter, Hash256 block)

@@ -19,6 +19,8 @@ public sealed class ChainTargetsTests
         [nameof(ChainTargets.PeerFrames)] = ChainTargets.PeerFrames,
         [nameof(ChainTargets.Amounts)] = ChainTargets.Amounts,
         [nameof(ChainTargets.InclusionProofs)] = ChainTargets.InclusionProofs,
+        [nameof(ChainTargets.RegistryProofs)] = ChainTargets.RegistryProofs,
+        [nameof(ChainTargets.CheckpointFiles)] = ChainTargets.CheckpointFiles,
         [nameof(ChainTargets.NodeBlocks)] = ChainTargets.NodeBlocks,
     };
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Carrier.Chain.Access;
 using Carrier.Chain.Blocks;
 using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
@@ -56,15 +57,23 @@ public class ConfirmTests
 
         var schedule = new ArbiterSchedule(new ArbiterSet(0, 1, [RedeemScriptTests.Key("alice").PublicKey]));
         var header = new BlockHeader(0, default, MerkleTree.Root(announcement.Id), 0, 0, 0, Height: 90);
-        Assert.False(schedule.TryAnnounce(announcement, new MerkleBranch(2, 0, [default]), header));
-        Assert.True(schedule.TryAnnounce(announcement, new MerkleBranch(1, 0, []), header));
+        var proved = new ProvedTransaction(announcement, header, default, new MerkleBranch(1, 0, []));
+        Assert.False(schedule.Wants(proved with { Branch = new MerkleBranch(2, 0, [default]) }));
+        Assert.False(schedule.Wants(proved with { Header = header with { Height = 101 } })); // for a height that has passed
+        Assert.True(schedule.Wants(proved));
+        schedule.Apply(90, [proved]);
         Assert.False(schedule.TryGet(100, out _)); // nobody looked that far
-        schedule.FollowTo(120);
+        schedule.Apply(120, []);
         Assert.True(schedule.TryGet(99, out ArbiterSet? before));
         Assert.Equal(1, before!.Seats);
         Assert.True(schedule.TryGet(100, out ArbiterSet? after));
         Assert.Equal(next.Keys.Order(KeyOrder), after!.Keys.Order(KeyOrder));
         Assert.False(schedule.TryGet(121, out _));
+
+        schedule.Rewind(89);
+        schedule.Apply(120, []);
+        Assert.True(schedule.TryGet(100, out ArbiterSet? rewound));
+        Assert.Equal(1, rewound!.Seats);
     }
 
     private static Comparer<OwnerPublicKey> KeyOrder => Comparer<OwnerPublicKey>.Create((a, b) => a.Span.SequenceCompareTo(b.Span));

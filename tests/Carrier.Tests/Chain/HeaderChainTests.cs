@@ -1,3 +1,4 @@
+using System.Numerics;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Networks;
 using Carrier.Chain.Storage;
@@ -86,6 +87,97 @@ public class HeaderChainTests
 
         static BlockHeader Make(BlockHeader previous, uint bits) =>
             new(0, previous.Hash, default, previous.Timestamp + (ForgedChain.Spacing / 2), bits, 0, previous.Height + 1);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Retarget_of_generated_chains_is_what_the_rule_says_period_after_period(int seed)
+    {
+        // The rule of the nodes, in numbers of its own: previous.time - time at (height - 719), clamped to a quarter and to four days, over a day.
+        var random = new Random(seed);
+        ChainNetwork network = HeaderTests.Network() with { FirstBits = 0x2010_ffff };
+        var chain = new HeaderChain(network, HeaderAnchor.AtGenesis(network.Genesis));
+        List<BlockHeader> headers = [network.Genesis];
+        List<byte[]> proofs = [[]];
+        uint bits = network.FirstBits;
+        uint spacing = 120;
+        for (uint height = 1; height <= 3 * Difficulty.RetargetBlocks; height++)
+        {
+            BlockHeader previous = headers[^1];
+            if (height % Difficulty.RetargetBlocks == 0)
+            {
+                long taken = Math.Clamp((long)previous.Timestamp - headers[(int)height - Difficulty.RetargetBlocks].Timestamp, 21_600, 345_600);
+                BigInteger target = new BigInteger(bits & 0x7fffff) << (8 * ((int)(bits >> 24) - 3));
+                bits = Compact(BigInteger.Min(target * taken / 86_400, (BigInteger.One << 255) - 1));
+                spacing = (uint)random.Next(20, 700);
+            }
+
+            var header = new BlockHeader(0, previous.Hash, default, previous.Timestamp + spacing + (uint)random.Next(3), bits, 0, height);
+            headers.Add(header);
+            proofs.Add(Proof(header));
+            HeaderVerdict verdict = chain.Add(Core(header), proofs[^1], ForgedChain.Now);
+            Assert.True(verdict.Step == HeaderStep.Extended, $"{height}: {verdict.Rule.Name()}");
+        }
+
+        // A chain that begins at a checkpoint retargets the same, though it never saw what is before.
+        using var folder = new TemporaryFolder();
+        using HeaderStore store = HeaderStore.Open(folder.File("headers.db"), network, HeaderAnchor.AtGenesis(network.Genesis));
+        store.Save(chain);
+        Assert.True(store.TryGetAnchor(Difficulty.RetargetBlocks, out HeaderAnchor? anchor));
+        Assert.False(store.TryGetAnchor(Difficulty.RetargetBlocks + 1, out _));
+        var late = new HeaderChain(network, anchor);
+        foreach ((int height, BlockHeader header) in headers.Index().Skip(Difficulty.RetargetBlocks + 1))
+        {
+            Assert.Equal(HeaderStep.Extended, late.Add(Core(header), proofs[height], ForgedChain.Now).Step);
+        }
+
+        Assert.Equal((chain.Tip.Hash, chain.Tip.Work), (late.Tip.Hash, late.Tip.Work));
+
+        static uint Compact(BigInteger target)
+        {
+            int bytes = target.GetByteCount(isUnsigned: true);
+            uint mantissa = (uint)(target >> (8 * (bytes - 3)));
+            return (mantissa & 0x800000) != 0 ? ((uint)(bytes + 1) << 24) | (mantissa >> 8) : ((uint)bytes << 24) | mantissa;
+        }
+    }
+
+    [Fact]
+    public void Store_that_began_earlier_goes_on_and_is_held_to_newer_checkpoints()
+    {
+        using var folder = new TemporaryFolder();
+        ChainNetwork network = HeaderTests.Network();
+        HeaderAnchor genesis = HeaderAnchor.AtGenesis(network.Genesis);
+        HeaderAnchor checkpoint;
+        using (HeaderStore store = HeaderStore.Open(folder.File("headers.db"), network, genesis))
+        {
+            HeaderChain chain = store.Load();
+            ForgedChain.Grow(chain, chain.Tip.Header, 800);
+            store.Save(chain);
+            Assert.True(store.TryGetAnchor(Difficulty.RetargetBlocks, out checkpoint!));
+        }
+
+        // A later version of the program ships a checkpoint: the file there is stays good.
+        using (HeaderStore store = HeaderStore.Open(folder.File("headers.db"), network, [genesis, checkpoint]))
+        {
+            HeaderChain chain = store.Load();
+            Assert.Equal((0u, 800u), (store.Origin, chain.Tip.Header.Height));
+            Assert.True(chain.TryGet(Difficulty.RetargetBlocks - 1, out HeaderEntry before));
+            (byte[] core, byte[] proof) = ForgedChain.Next(before.Header, salt: 9);
+            Assert.Equal(HeaderRule.Checkpoint, chain.Add(core, proof, ForgedChain.Now).Rule);
+        }
+
+        // A new file begins at it.
+        using (HeaderStore fresh = HeaderStore.Open(folder.File("fresh.db"), network, [genesis, checkpoint]))
+        {
+            Assert.Equal(720u, fresh.Origin);
+        }
+
+        // And one that passes another block is refused.
+        HeaderAnchor other = checkpoint with { Header = checkpoint.Header with { Nonce = 77 } };
+        using HeaderStore wrong = HeaderStore.Open(folder.File("headers.db"), network, [genesis, other]);
+        Assert.Throws<InvalidDataException>(wrong.Load);
     }
 
     [Fact]
@@ -208,13 +300,13 @@ public class HeaderChainTests
     [Fact]
     public void Shipped_checkpoints_are_signed_by_the_project_and_begin_at_genesis()
     {
-        foreach (ChainNetwork network in new[] { ChainNetwork.Main, ChainNetwork.Test, ChainNetwork.Reg })
+        foreach (ChainNetwork network in new[] { ChainNetwork.Main, ChainNetwork.Test, ChainNetwork.Reg, ChainNetwork.Private("devnet", Carrier.Devnet.Blocks.Faucet.Owner) })
         {
             CheckpointFile? file = Checkpoints.Load(network.Name);
             Assert.Equal(network.Genesis, file!.Checkpoints[0].Header);
         }
 
-        Assert.Null(Checkpoints.Load("devnet"));
+        Assert.Null(Checkpoints.Load("private"));
         Assert.Equal(HeaderTests.Network().Genesis, Checkpoints.Newest(HeaderTests.Network()).Header);
     }
 

@@ -4,7 +4,9 @@ using Carrier.Chain.Blocks;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Registry;
+using Carrier.Chain.Scanning;
 using Carrier.Chain.Transactions;
+using Carrier.Chain.Wallet;
 using Carrier.Core.Identity;
 using Carrier.Tests.Storage;
 using CsCheck;
@@ -155,7 +157,8 @@ public class RegistryTests
         using var folder = new TemporaryFolder();
         using ChainAccess access = ChainAccessTests.Open(folder, node);
         var index = new RegistryIndex();
-        var scanner = new RegistryScanner(access, index, from: 105);
+        using ScanStore store = ScanStore.Open(folder.File("registry.db"), "reg");
+        var scanner = new ChainScanner(access, index, store, from: 105);
         _ = await access.SyncAsync(CancellationToken.None);
         Assert.True(await scanner.ScanAsync(CancellationToken.None));
         Registration found = index.Exists(Alice.TrustId)!;
@@ -168,6 +171,99 @@ public class RegistryTests
         Assert.True(await scanner.ScanAsync(CancellationToken.None));
         Assert.Null(index.Exists(Alice.TrustId));
         Assert.Equal(111u, index.ScannedTo);
+    }
+
+    [Fact]
+    public async Task Scanner_goes_on_where_it_stopped_and_finds_the_same()
+    {
+        IReadOnlyList<Block> blocks = [.. FixtureNode.RecordedBlocks().Take(110)];
+        Block registered = FixtureNode.Mine(blocks[^1], [Signed(Alice, new(RegistryRecordKind.Register, Salt))]);
+        await using var node = new FixtureNode([.. blocks, registered]);
+        using var folder = new TemporaryFolder();
+        using ChainAccess access = ChainAccessTests.Open(folder, node);
+        _ = await access.SyncAsync(CancellationToken.None);
+        using (ScanStore store = ScanStore.Open(folder.File("registry.db"), "reg"))
+        {
+            Assert.True(await new ChainScanner(access, new RegistryIndex(), store, from: 105).ScanAsync(CancellationToken.None));
+        }
+
+        int requests = node.Requests;
+        var index = new RegistryIndex();
+        using (ScanStore store = ScanStore.Open(folder.File("registry.db"), "reg"))
+        {
+            Assert.True(await new ChainScanner(access, index, store, from: 105).ScanAsync(CancellationToken.None));
+        }
+
+        Assert.Equal(requests, node.Requests);
+        Assert.Equal(110u, index.Exists(Alice.TrustId)!.Height);
+
+        // And after a reorganisation that happened between.
+        Block fork = FixtureNode.Mine(blocks[^1], [], salt: 5);
+        node.SetBlocks([.. blocks, fork, FixtureNode.Mine(fork, [], salt: 5)]);
+        _ = await access.SyncAsync(CancellationToken.None);
+        index = new RegistryIndex();
+        using ScanStore again = ScanStore.Open(folder.File("registry.db"), "reg");
+        Assert.True(await new ChainScanner(access, index, again, from: 105).ScanAsync(CancellationToken.None));
+        Assert.Null(index.Exists(Alice.TrustId));
+        Assert.Equal((111u, 111u), (index.ScannedTo, again.ScannedTo));
+    }
+
+    [Fact]
+    public void Proof_of_a_name_replays_to_the_same_owner_and_nothing_in_it_can_be_changed()
+    {
+        RegistryIndex index = Mined(
+            (100, Alice, Commit(Alice)), (103, Alice, Reveal), (110, Alice, new(RegistryRecordKind.Renew, Name: "carrier")),
+            (111, Alice, new(RegistryRecordKind.Transfer, Name: "carrier", NewOwner: Bob.TrustId)));
+        NameEntry entry = index.Resolve("carrier", 111)!;
+        byte[] file = RegistryProofFile.Write("devnet", entry.Proofs);
+        Assert.Equal(InclusionVerdict.Sound, RegistryProofFile.Verify(file, out string network, out IReadOnlyList<RegistryProof> proofs));
+        NameEntry replayed = RegistryIndex.Of(proofs).Resolve("carrier", 111)!;
+        Assert.Equal(("devnet", Bob.TrustId, entry.Expiry), (network, replayed.Owner, replayed.Expiry));
+
+        // Without its commitment a reveal shows nothing; out of order the records are refused.
+        byte[] bare = RegistryProofFile.Write("devnet", [.. entry.Proofs.Skip(1)]);
+        Assert.Equal(InclusionVerdict.Sound, RegistryProofFile.Verify(bare, out _, out proofs));
+        Assert.Null(RegistryIndex.Of(proofs).Resolve("carrier", 111));
+        Assert.Equal(InclusionVerdict.Malformed, RegistryProofFile.Verify(RegistryProofFile.Write("devnet", [.. entry.Proofs.Reverse()]), out _, out _));
+
+        string text = System.Text.Encoding.ASCII.GetString(file);
+        foreach (string member in new[] { "header", "transaction" })
+        {
+            char[] changed = text.ToCharArray();
+            int at = text.IndexOf($"\"{member}\"", StringComparison.Ordinal) + member.Length + 40;
+            changed[at] = changed[at] == '1' ? '2' : '1';
+            Assert.NotEqual(InclusionVerdict.Sound, RegistryProofFile.Verify(System.Text.Encoding.ASCII.GetBytes(changed), out _, out _));
+        }
+    }
+
+    [Fact]
+    public void Proof_of_a_registration_carries_its_revocation_even_when_that_is_older()
+    {
+        RegistryIndex index = Mined(
+            (10, Alice, new(RegistryRecordKind.Register, Salt)), (11, Alice, new(RegistryRecordKind.Revoke, SerialFloor: 9)),
+            (12, Alice, new(RegistryRecordKind.Register, Hash256.Sha256([1]))));
+        byte[] file = RegistryProofFile.Write("devnet", index.Exists(Alice.TrustId)!.Proofs);
+        Assert.Equal(InclusionVerdict.Sound, RegistryProofFile.Verify(file, out _, out IReadOnlyList<RegistryProof> proofs));
+        Registration replayed = RegistryIndex.Of(proofs).Exists(Alice.TrustId)!;
+        Assert.Equal((12u, 9ul, Hash256.Sha256([1])), (replayed.Height, replayed.SerialFloor, replayed.DelegationRoot));
+    }
+
+    [Fact]
+    public void Salt_of_a_commitment_is_kept_until_it_is_removed()
+    {
+        using var folder = new TemporaryFolder();
+        Hash256 salt;
+        using (NameSecrets secrets = NameSecrets.Open(folder.File("names.db")))
+        {
+            salt = secrets.GetOrMake(Alice.TrustId, "carrier", new Carrier.Simulation.SeededRandom(1), default);
+        }
+
+        using NameSecrets again = NameSecrets.Open(folder.File("names.db"));
+        Assert.Equal(salt, again.GetOrMake(Alice.TrustId, "carrier", new Carrier.Simulation.SeededRandom(2), default));
+        Assert.Equal(["carrier"], again.Names(Alice.TrustId));
+        Assert.False(again.TryGet(Bob.TrustId, "carrier", out _));
+        again.Remove(Alice.TrustId, "carrier");
+        Assert.NotEqual(salt, again.GetOrMake(Alice.TrustId, "carrier", new Carrier.Simulation.SeededRandom(3), default));
     }
 
     [Fact]
@@ -188,7 +284,8 @@ public class RegistryTests
         using ChainAccess access = ChainAccessTests.Open(folder, liar);
         _ = await access.SyncAsync(CancellationToken.None);
         var index = new RegistryIndex();
-        Assert.False(await new RegistryScanner(access, index, from: 109).ScanAsync(CancellationToken.None));
+        using ScanStore store = ScanStore.Open(folder.File("registry.db"), "reg");
+        Assert.False(await new ChainScanner(access, index, store, from: 109).ScanAsync(CancellationToken.None));
         Assert.Equal(109u, index.ScannedTo);
     }
 
@@ -202,6 +299,21 @@ public class RegistryTests
         Feed(index, 100, (Alice, Commit(Alice)));
         Feed(index, 103, (Alice, Reveal));
         expiry = index.Resolve("carrier", 103)!.Expiry;
+        return index;
+    }
+
+    /// <summary>An index of records in blocks with proofs of work.</summary>
+    private static RegistryIndex Mined(params (uint Height, OwnerKey Owner, RegistryRecord Record)[] records)
+    {
+        var index = new RegistryIndex();
+        foreach ((uint height, OwnerKey owner, RegistryRecord record) in records)
+        {
+            Transaction transaction = Signed(owner, record);
+            Block before = FixtureNode.RecordedBlocks()[0];
+            Block block = FixtureNode.Mine(before with { Header = before.Header with { Height = height - 1 } }, [transaction]);
+            index.Apply(height, [RegistryProof.From(new(transaction, block.Header, block.Proof, block.BranchOf(1)))!]);
+        }
+
         return index;
     }
 

@@ -59,12 +59,10 @@ public class SpvTests
     {
         JsonElement head = Head("scan");
         await using var peer = new ScriptedPeer(Messages("scan"));
-        await using SpvConnection connection = await OpenAsync(peer, "scan");
+        using SpvConnection connection = await OpenAsync(peer, "scan");
         await connection.LoadFilterAsync(FilterOf(head.GetProperty("filter")), CancellationToken.None);
         HeaderChain chain = ForgedChain.New();
-        HashSet<ProgramHash> owners = [.. head.GetProperty("filter").GetProperty("items").EnumerateArray()
-            .Select(item => ProgramHash.TryFromBytes(Convert.FromHexString(item.GetString()!), out ProgramHash hash) ? hash : default)];
-        HashSet<OutPoint> points = [];
+        AccountSightings[] accounts = [.. Owners(head).Select(owner => new AccountSightings(owner))];
         Dictionary<string, string[]> matched = [];
         Dictionary<string, string[]> relevant = [];
         var hashes = await connection.BlocksAfterAsync([.. chain.Locator()], CancellationToken.None);
@@ -74,21 +72,17 @@ public class SpvTests
             block.Block.Header.CopyTo(core);
             Assert.Equal(HeaderStep.Extended, chain.Add(core, block.Block.Proof.Span, ForgedChain.Now).Step);
             Assert.Empty(block.Unreadable);
+            Assert.All(block.Proved, proved => Assert.True(proved.IsSound));
             string height = block.Block.Header.Height.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            if (block.Transactions.Length > 0)
+            if (block.Proved.Length > 0)
             {
                 matched[height] = [.. block.Transactions.Select(transaction => transaction.Id.ToString())];
             }
 
-            Transaction[] ours = [.. block.Relevant(owners, points)];
-            foreach (Transaction transaction in ours)
-            {
-                points.UnionWith(transaction.Outputs.Index().Where(o => owners.Contains(o.Item.Owner)).Select(o => new OutPoint(transaction.Id, (ushort)o.Index)));
-            }
-
+            string[] ours = [.. block.Proved.Where(proved => Array.ConvertAll(accounts, account => account.Take(proved)).Contains(true)).Select(proved => proved.Transaction.Id.ToString())];
             if (ours.Length > 0)
             {
-                relevant[height] = [.. ours.Select(transaction => transaction.Id.ToString())];
+                relevant[height] = ours;
             }
         }
 
@@ -100,35 +94,40 @@ public class SpvTests
     }
 
     [Fact]
-    public async Task Scan_without_any_rpc_finds_the_coins_the_full_blocks_hold()
+    public async Task Sightings_of_a_scan_leave_the_coins_the_full_blocks_hold()
     {
         JsonElement head = Head("scan");
         await using var peer = new ScriptedPeer(Messages("scan"));
-        await using SpvConnection connection = await OpenAsync(peer, "scan");
-        ProgramHash[] owners = [.. head.GetProperty("filter").GetProperty("items").EnumerateArray()
-            .Select(item => ProgramHash.TryFromBytes(Convert.FromHexString(item.GetString()!), out ProgramHash hash) ? hash : default)];
-        HeaderChain chain = ForgedChain.New();
-        var scan = new SpvScan(chain, owners);
-        Assert.Equal(HeaderRule.None, await scan.RunAsync(connection, FilterOf(head.GetProperty("filter")), ForgedChain.Now, CancellationToken.None));
+        using SpvConnection connection = await OpenAsync(peer, "scan");
+        await connection.LoadFilterAsync(FilterOf(head.GetProperty("filter")), CancellationToken.None);
+        var hashes = await connection.BlocksAfterAsync([ForgedChain.New().Tip.Hash], CancellationToken.None);
+        AccountSightings[] accounts = [.. Owners(head).Select(owner => new AccountSightings(owner))];
+        await foreach (FilteredBlock block in connection.FilteredBlocksAsync(hashes, CancellationToken.None))
+        {
+            foreach (AccountSightings account in accounts)
+            {
+                Assert.True(block.Proved.Count(account.Take) <= block.Proved.Length);
+            }
+        }
 
         Dictionary<OutPoint, Sela> truth = [];
-        foreach (Transaction transaction in FixtureNode.RecordedBlocks().Take((int)chain.Tip.Header.Height + 1).SelectMany(block => block.Transactions))
+        foreach (Transaction transaction in FixtureNode.RecordedBlocks().Take(hashes.Length + 1).SelectMany(block => block.Transactions))
         {
             foreach (TransactionInput input in transaction.Inputs)
             {
                 truth.Remove(input.Previous);
             }
 
-            foreach ((int i, TransactionOutput output) in transaction.Outputs.Index().Where(o => owners.Contains(o.Item.Owner)))
+            foreach ((int i, TransactionOutput output) in transaction.Outputs.Index().Where(o => Owners(head).Contains(o.Item.Owner)))
             {
                 truth.Add(new OutPoint(transaction.Id, (ushort)i), output.Value);
             }
         }
 
         Assert.NotEmpty(truth);
-        Assert.Equal(truth.OrderBy(coin => coin.Key.ToString(), StringComparer.Ordinal), scan.Coins().ToDictionary(coin => coin.OutPoint, coin => coin.Output.Value)
-            .OrderBy(coin => coin.Key.ToString(), StringComparer.Ordinal));
-        Assert.Empty(scan.Unreadable);
+        Assert.Equal(
+            truth.OrderBy(coin => coin.Key.ToString(), StringComparer.Ordinal),
+            accounts.SelectMany(account => account.Coins()).ToDictionary(coin => coin.OutPoint, coin => coin.Output.Value).OrderBy(coin => coin.Key.ToString(), StringComparer.Ordinal));
     }
 
     [Theory]
@@ -167,7 +166,7 @@ public class SpvTests
         JsonElement head = Head("send");
         IReadOnlyList<JsonElement> messages = Messages("send");
         await using var peer = new ScriptedPeer(messages);
-        await using SpvConnection connection = await OpenAsync(peer, "send");
+        using SpvConnection connection = await OpenAsync(peer, "send");
         string[] refused = [.. head.GetProperty("expect").GetProperty("rejected").EnumerateArray().Select(r => r.Text("txid"))];
         foreach (JsonElement sent in messages.Where(m => m.Text("dir") == "out" && m.Text("command") == "tx"))
         {
@@ -220,7 +219,7 @@ public class SpvTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         Task serving = MisbehaveAsync(listener, kind);
-        await using (SpvConnection connection = await SpvConnection.ConnectAsync(
+        using (SpvConnection connection = await SpvConnection.ConnectAsync(
             "127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port, HeaderTests.Network() with { Magic = Magic }, TimeSpan.FromSeconds(kind == "silent" ? 1 : 10), CancellationToken.None))
         {
             SpvException e = await Assert.ThrowsAsync<SpvException>(() => connection.HandshakeAsync(1, 2, 3, CancellationToken.None));
@@ -229,6 +228,9 @@ public class SpvTests
 
         await serving;
     }
+
+    private static ProgramHash[] Owners(JsonElement head) => [.. head.GetProperty("filter").GetProperty("items").EnumerateArray()
+        .Select(item => ProgramHash.TryFromBytes(Convert.FromHexString(item.GetString()!), out ProgramHash hash) ? hash : default)];
 
     private static uint Magic => (uint)Head("scan").Number("magic");
 

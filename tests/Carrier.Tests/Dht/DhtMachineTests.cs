@@ -125,10 +125,10 @@ public sealed class DhtMachineTests
         server.Hostile = (self, effect) =>
         {
             // An overloaded node: it is silent first, then too busy to verify, then well again.
-            if (effect.Kind == RpcEffectKind.Asked && effect.Question.Method == (int)DhtMethod.Put && ++refused > 2)
+            if (effect.Kind == RpcEffectKind.Asked && effect.Question.Method == (int)DhtMethod.Put && ++refused > 4)
             {
                 _ = self.Rpc.Answer(network.Now, effect.Question, [0xA1, 0x00, (byte)PutOutcome.Busy]);
-                self.Hostile = refused < 4 ? self.Hostile : null;
+                self.Hostile = refused < 6 ? self.Hostile : null;
             }
             else if (effect.Kind == RpcEffectKind.Asked && effect.Question.Method != (int)DhtMethod.Put)
             {

@@ -1,5 +1,4 @@
 using Carrier.Core;
-using Carrier.Core.Crypto;
 using Carrier.Core.Wire;
 using Carrier.Dht;
 using Carrier.Dht.Records;
@@ -63,22 +62,6 @@ public sealed class HostilePeerTests
     }
 
     [Fact]
-    public void Get_with_a_fifth_of_the_nodes_sitting_at_the_key_still_finds_the_record()
-    {
-        DhtNetwork network = new(23);
-        network.Grow(80);
-        SignedRecord record = new Owners(5, 1).Sign(1, "eclipsed?");
-        DhtOptions fourPaths = new() { ReadPaths = 4 };
-        DhtNode reader = network.Add(serves: false, options: fourPaths);
-        reader.AddSeed(network.Nodes[0]);
-        AddSybils(network, record.Target, 20);
-        network.Run(TimeSpan.FromSeconds(15));
-
-        Assert.True(network.Put(network.Nodes[11], record).StoredCount > 0);
-        Assert.Single(network.Get(reader, record.Target).Records);
-    }
-
-    [Fact]
     public void Put_with_a_write_token_of_another_target_or_from_an_old_epoch_is_refused()
     {
         DhtNetwork network = new(24);
@@ -116,59 +99,6 @@ public sealed class HostilePeerTests
         CborWriter writer = new(stackalloc byte[TargetQuestion.MaxBytes]);
         new TargetQuestion { Target = new DhtKey(new byte[20]) }.Write(ref writer);
         return writer.Encoded.ToArray();
-    }
-
-    /// <summary>Nodes ground into the neighbourhood of a key, that name only each other and swallow what is stored with them.</summary>
-    private static void AddSybils(DhtNetwork network, DhtKey target, int count)
-    {
-        List<Contact> sybils = [];
-        for (uint block = 0; sybils.Count < count; block++)
-        {
-            TransportKey key = TransportKey.Generate(network.Random);
-            Endpoint endpoint = Endpoint.FromIPv4(0x28000001 + (block << 8), 4000);
-            if (new Contact(key.Public, 0, endpoint).Id.DistanceTo(target).SharedBits < 6)
-            {
-                continue;
-            }
-
-            DhtNode sybil = network.Add(serves: true, at: endpoint, key: key);
-            sybil.Rpc.Serving = new Contact(key.Public, 0, endpoint);
-            sybils.Add(sybil.Rpc.Serving.Value);
-            sybil.AddSeed(network.Nodes[0]);
-            sybil.Hostile = (self, effect) => AnswerWith(network, self, effect, sybils);
-        }
-    }
-
-    private static void AnswerWith(DhtNetwork network, DhtNode self, RpcEffect effect, List<Contact> sybils)
-    {
-        if (effect.Kind != RpcEffectKind.Asked)
-        {
-            return;
-        }
-
-        CborWriter writer = new(stackalloc byte[1_300]);
-        writer.WriteMap(effect.Question.Method == 2 ? 2 : 1);
-        writer.WriteUInt(0);
-        if (effect.Question.Method == 3)
-        {
-            writer.WriteUInt(0); // "stored"
-        }
-        else
-        {
-            writer.WriteArray(sybils.Count);
-            foreach (Contact contact in sybils)
-            {
-                contact.Write(ref writer);
-            }
-        }
-
-        if (effect.Question.Method == 2)
-        {
-            writer.WriteUInt(1);
-            writer.WriteBytes(new byte[16]);
-        }
-
-        _ = self.Rpc.Answer(network.Now, effect.Question, writer.Encoded);
     }
 
     private static UInt128 TokenFor(DhtNetwork network, DhtNode server, DhtNode asker, DhtKey target)

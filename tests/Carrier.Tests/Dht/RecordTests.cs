@@ -124,6 +124,45 @@ public sealed class RecordTests
         Assert.All(_store.Records(), kept => Assert.True(kept.Target.DistanceTo(centre).SharedBits >= 5, "of a million the nearest sixtieth is kept"));
     }
 
+    [Fact]
+    public void Put_of_a_million_signers_is_verified_within_the_budget_and_keeps_no_forgery()
+    {
+        const int Signers = 1_000_000;
+        const int MaxGrowthBytes = 8_000_000;
+        Owners[] honest = [.. Enumerable.Range(1, 40).Select(owner => new Owners((byte)owner, 1))];
+        Assert.All(honest, (owner, i) => Assert.Equal(PutOutcome.Stored, PutFrom(owner.Sign(1, "true"), i, Instant.Zero)));
+        byte[] model = honest[0].Sign(2, "forged").Encoded.ToArray();
+        int key = model.AsSpan().IndexOf(honest[0].Owner.PublicKey.Span) + 1;
+        SeededRandom random = new(6);
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        Dictionary<PutOutcome, int> outcomes = [];
+        TimeSpan took = TimeSpan.Zero;
+        for (int i = 0; i < Signers; i++)
+        {
+            random.Fill(model.AsSpan(key, OwnerPublicKey.Bytes - 1)); // another owner, at another target, who never signed
+            Assert.True(DhtRecord.TryParse(model, out DhtRecord? record));
+            PutOutcome outcome = PutFrom(record, i % 60_000, Instant.Zero + took);
+            outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
+            took += TimeSpan.FromMicroseconds(20); // 50,000 a second
+        }
+
+        double budget = RecordStore.VerificationRate.Burst + (RecordStore.VerificationRate.PerSecond * took.TotalSeconds);
+        Assert.Equal([PutOutcome.Invalid, PutOutcome.Busy], outcomes.Keys.Order());
+        Assert.InRange(outcomes[PutOutcome.Invalid], 1, budget);
+        Assert.Equal(honest.Length, _store.Count);
+        Assert.All(honest, (owner, i) => Assert.Equal(PutOutcome.Stored, PutFrom(owner.Sign(1, "true"), i, Instant.Zero + took)));
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, MaxGrowthBytes);
+    }
+
+    [Fact]
+    public void Put_of_one_owner_at_many_targets_is_bounded()
+    {
+        Owners owner = new(1, 1);
+        PutOutcome[] outcomes = [.. Enumerable.Range(0, RecordStore.MaxRecordsOfOwner + 20).Select(i => PutFrom(owner.Sign(1, "a", salt: $"{i}"), i, Instant.Zero))];
+        Assert.Equal(RecordStore.MaxRecordsOfOwner, outcomes.Count(outcome => outcome == PutOutcome.Stored));
+        Assert.All(outcomes.Skip(RecordStore.MaxRecordsOfOwner), outcome => Assert.Equal(PutOutcome.Full, outcome));
+    }
+
     private static void Feed(ReadOnlySpan<byte> bytes)
     {
         DhtTargets.Record(bytes);

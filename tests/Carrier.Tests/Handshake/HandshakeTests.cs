@@ -134,4 +134,20 @@ public sealed class HandshakeTests : IDisposable
         CryptoVectors.AssertHex(vector["handshake-hash"], keys.HandshakeHash);
         keys.Dispose();
     }
+
+    [Fact]
+    public void TryReadRetry_of_the_golden_retry_repeats_the_initiation_with_its_cookie()
+    {
+        Dictionary<string, byte[]> vector = CryptoVectors.Read("handshake.txt");
+        using HandshakeInitiator initiator = _fixture.Dial();
+        Assert.True(initiator.TryReadRetry(vector["retry"]));
+        CryptoVectors.AssertHex(vector["initiation-with-cookie"], HandshakeFixture.Write(initiator, isPadded: false));
+        for (int length = 0; length < 10; length++)
+        {
+            Assert.False(initiator.TryReadRetry(vector["retry"].AsSpan(0, length)));
+        }
+
+        vector["retry"][1] ^= 1;
+        Assert.False(initiator.TryReadRetry(vector["retry"]), "of another handshake");
+    }
 }

@@ -28,6 +28,7 @@ public sealed class HostileHomeTests
         using SealedMessages home = new(homeKey, new CountingRandom(90), new DropCounters());
         using NodeMachine node = new(
             new NodeOptions { Serve = true, Advertise = Own }, nodeKey, local, new CountingRandom(100), new WallClock(Instant.Zero, Wall), Instant.Zero);
+        node.SetHostEndpoints(Instant.Zero, [Own]);
         KnownPeers known = new();
         DeviceRecord record = new() { Homes = [new HomeContact(homeKey.Public, Home)] };
         known.Learn(new PeerDevice(peer.Delegation, record, 1, Wall + TimeSpan.FromHours(1)));

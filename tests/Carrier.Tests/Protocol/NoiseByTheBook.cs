@@ -23,14 +23,19 @@ internal sealed class NoiseByTheBook
     public byte[] HandshakeHash => _hash;
 
     public static byte[] Initiate(
-        byte[] prologue, byte[] ownStatic, byte[] ownEphemeral, byte[] responderStatic, byte[] payload, out NoiseByTheBook state)
+        byte[] prologue, byte[] ownStatic, byte[] ownEphemeral, byte[] responderStatic, byte[] payload, out NoiseByTheBook state) =>
+        Initiate(prologue, Primitives.PublicOf(ownStatic), Primitives.Agree(ownStatic, responderStatic), ownEphemeral, responderStatic, payload, out state);
+
+    /// <summary>The same for whoever has what the static keys agree on: the initiator, or a thief of the responder's key.</summary>
+    public static byte[] Initiate(
+        byte[] prologue, byte[] initiatorStatic, byte[] agreedByStatics, byte[] ownEphemeral, byte[] responderStatic, byte[] payload, out NoiseByTheBook state)
     {
         state = new NoiseByTheBook(prologue, responderStatic);
         byte[] ephemeral = Primitives.PublicOf(ownEphemeral);
         state.MixHash(ephemeral);
         state.MixKey(Primitives.Agree(ownEphemeral, responderStatic));
-        byte[] sealedStatic = state.EncryptAndHash(Primitives.PublicOf(ownStatic));
-        state.MixKey(Primitives.Agree(ownStatic, responderStatic));
+        byte[] sealedStatic = state.EncryptAndHash(initiatorStatic);
+        state.MixKey(agreedByStatics);
         return [.. ephemeral, .. sealedStatic, .. state.EncryptAndHash(payload)];
     }
 

@@ -76,13 +76,23 @@ internal static class Stranger
     /// <summary>§5: the prologue both sides begin with.</summary>
     public static byte[] Prologue(byte[] targetTrustId, byte[] handshakeId) => [.. "carrier handshake "u8, 1, .. targetTrustId, .. handshakeId];
 
-    /// <summary>§5: the initiation datagram, without a cookie.</summary>
-    public static byte[] Initiation(byte[] handshakeId, byte[] noise, int padToBytes)
+    /// <summary>§5: the initiation datagram; the cookie is that of a retry.</summary>
+    public static byte[] Initiation(byte[] handshakeId, byte[] noise, int padToBytes, params byte[] cookie)
     {
-        byte[] datagram = [0x50, 1, .. handshakeId, 0, (byte)(noise.Length >> 8), (byte)noise.Length, .. noise];
+        byte[] datagram = [0x50, 1, .. handshakeId, (byte)cookie.Length, .. cookie, (byte)(noise.Length >> 8), (byte)noise.Length, .. noise];
         Array.Resize(ref datagram, Math.Max(datagram.Length, padToBytes));
         return datagram;
     }
+
+    /// <summary>§5: the cookie of a retry.</summary>
+    public static byte[] CookieOfRetry(byte[] datagram, byte[] handshakeId)
+    {
+        Assert.Equal([0x52, .. handshakeId], datagram[..9]);
+        return datagram[9..];
+    }
+
+    /// <summary>§9: what a home forwards, and what it forwards it as.</summary>
+    public static byte[] Relayed(ulong channel, byte[] inner) => [0x42, .. BigEndian(channel), .. inner];
 
     /// <summary>§5: the response datagram.</summary>
     public static byte[] Response(byte[] handshakeId, byte[] noise) => [0x51, .. handshakeId, (byte)(noise.Length >> 8), (byte)noise.Length, .. noise];

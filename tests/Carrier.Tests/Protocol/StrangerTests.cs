@@ -80,6 +80,7 @@ public sealed class StrangerTests
             prologue, vector["initiator-static-private"], vector["initiator-ephemeral-private"],
             Primitives.PublicOf(vector["responder-static-private"]), vector["initiation-payload"], out NoiseByTheBook initiator);
         AssertHex(vector["initiation"], Stranger.Initiation(handshakeId, noise, padToBytes: 0));
+        AssertHex(vector["initiation-with-cookie"], Stranger.Initiation(handshakeId, noise, padToBytes: 0, Stranger.CookieOfRetry(vector["retry"], handshakeId)));
 
         byte[] told = NoiseByTheBook.ReadInitiation(prologue, vector["responder-static-private"], noise, out NoiseByTheBook responder, out byte[] initiatorStatic);
         AssertHex(vector["initiation-payload"], told);
@@ -154,6 +155,46 @@ public sealed class StrangerTests
         Assert.Equal(ResetToken.Derive(vector["reset-key"], id), token);
         Span<byte> parameters = stackalloc byte[TransportParameters.MaxEncodedBytes];
         AssertHex(vector["transport-parameters-default"], parameters[..TransportParameters.Default.Write(parameters)]);
+    }
+
+    // Key compromise impersonation: in IK a stolen responder key lets its thief open a handshake as anybody. It must not get to finish one.
+    [Fact]
+    public void Dial_as_somebody_else_by_a_thief_of_our_own_key_surfaces_no_session()
+    {
+        using LocalIdentity bob = MakeIdentity(3);
+        using LocalIdentity alice = MakeIdentity(4);
+        using var transport = TransportKey.Generate(new CountingRandom(50));
+        using NodeMachine node = new(new NodeOptions(), transport, bob, new CountingRandom(60), new WallClock(Instant.Zero, Wall), Instant.Zero);
+        node.Listen(Protocol);
+        byte[] stolen = bob.Device.ExchangePrivate.ToArray();
+        byte[] alicePublic = alice.Device.ExchangeKey.Span.ToArray();
+        byte[] ephemeral = [.. Enumerable.Repeat((byte)0x55, 32)];
+        byte[] target = new byte[20];
+        bob.TrustId.CopyTo(target);
+        byte[] handshakeId = [1, 2, 3, 4, 5, 6, 7, 8];
+        byte[] payload = Stranger.HandshakePayload(alice.Delegation.Encoded.ToArray(), Protocol, 0xA1A1, new byte[16], [], [1], [], application: null);
+        NoiseByTheBook state = Begin(out byte[] noise);
+        node.Handle(Instant.Zero, Here, Stranger.Initiation(handshakeId, noise, padToBytes: 1200), 1200);
+
+        byte[] response = Stranger.NoiseOfResponse(Transmit(node, Here).Single(datagram => datagram[0] == 0x51), handshakeId);
+        foreach (byte[] insteadOfAlices in (byte[][])[stolen, ephemeral])
+        {
+            Assert.ThrowsAny<Exception>(() => Begin(out _).ReadResponse(insteadOfAlices, ephemeral, response));
+        }
+
+        // Nor does anything sealed with what the thief has so far confirm the session.
+        byte[] ping = Stranger.Packet(state.Secrets().Initiator, new byte[8], 0, [0x01]);
+        node.Handle(Instant.Zero, Here, ping, ping.Length);
+        Assert.False(Surfaces(node));
+        node.HandleTimeout(Instant.Zero + TimeSpan.FromSeconds(11));
+        Assert.Empty(node.Sessions);
+
+        NoiseByTheBook Begin(out byte[] noise)
+        {
+            noise = NoiseByTheBook.Initiate(
+                Stranger.Prologue(target, handshakeId), alicePublic, Primitives.Agree(stolen, alicePublic), ephemeral, bob.Device.ExchangeKey.Span.ToArray(), payload, out NoiseByTheBook begun);
+            return begun;
+        }
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class ContinuationThreadTests
     [Fact]
     public async Task Flush_runs_what_was_added_on_a_thread_of_its_own()
     {
-        ContinuationThread thread = new();
+        ContinuationThread thread = new(TimeSpan.Zero);
         for (int i = 0; i < 1_000; i++)
         {
             Recorded continuation = new();
@@ -27,7 +27,7 @@ public sealed class ContinuationThreadTests
     [Fact]
     public async Task Flush_leaves_to_the_pool_what_comes_while_the_application_holds_the_thread()
     {
-        ContinuationThread thread = new();
+        ContinuationThread thread = new(TimeSpan.Zero);
         using ManualResetEventSlim release = new();
         Recorded first = new(release);
         Recorded[] others = [new(), new()];
@@ -48,7 +48,7 @@ public sealed class ContinuationThreadTests
     [Fact]
     public async Task Flush_after_the_stop_still_runs_everything()
     {
-        ContinuationThread thread = new();
+        ContinuationThread thread = new(TimeSpan.Zero);
         Recorded[] continuations = [new(), new(), new()];
         thread.Add(continuations[0]);
         thread.Flush();

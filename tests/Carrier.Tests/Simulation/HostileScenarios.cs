@@ -137,6 +137,32 @@ public sealed class HostileScenarios(ITestOutputHelper output) : IDisposable
         Assert.Empty(_b.Machine.Sessions);
     }
 
+    // Whom we know, whom we revoked and whom we never heard of cannot be told apart from outside: nothing is sent, no timer set, no state made, one drop counted.
+    [Fact]
+    public void Refused_strangers_known_and_unknown_meet_the_same_silence()
+    {
+        Begin();
+        using OwnerKey known = _world.NewOwner();
+        _b.Machine.Learn(Revocation.Issue(known, serialFloor: 9));
+        (string, byte[])[] refused =
+        [
+            ("revoked", _hostile.Initiation(_b.Identity!, _hostile.Delegate(known), Protocol)),
+            ("expired", _hostile.Initiation(_b.Identity!, _hostile.Delegate(_hostile.Owner, fromDays: -10, toDays: -1), Protocol)),
+            ("unknown, forged", _hostile.Initiation(_b.Identity!, Forge(_hostile.Delegate(_hostile.Owner)), Protocol)),
+            ("known, forged", _hostile.Initiation(_b.Identity!, Forge(_hostile.Delegate(known)), Protocol)),
+            ("a known peer's delegation", _hostile.Initiation(_b.Identity!, _a.Identity!.Delegation, Protocol)),
+            ("to another device", _hostile.Initiation(_a.Identity!, _hostile.Delegate(_hostile.Owner), Protocol)),
+        ];
+        foreach ((string kind, byte[] initiation) in refused)
+        {
+            (long bytes, long drops, Instant deadline) = (_b.Host.BytesSent, _b.Machine.Drops.Total(), _b.Machine.NextDeadline);
+            _b.Machine.Handle(_world.Network.Now, HostileAddress, initiation, initiation.Length);
+            _b.Host.Pump();
+            Assert.True(
+                (bytes, drops + 1, deadline) == (_b.Host.BytesSent, _b.Machine.Drops.Total(), _b.Machine.NextDeadline) && _b.Machine.Sessions.Count == 0, kind);
+        }
+    }
+
     [Fact]
     public void Dial_of_a_revoked_device_fails_as_not_trusted()
     {

@@ -27,6 +27,22 @@ public sealed class FullDiskTests
     }
 
     [Fact]
+    public void Write_on_a_disk_that_became_read_only_throws_keeps_the_old_file_and_works_again_later()
+    {
+        using var disk = SmallDisk.MountOrSkip(DiskKilobytes);
+        byte[] old = [1, 2, 3];
+        DurableFile.Write(disk.File("table"), old);
+        disk.Remount(isReadOnly: true);
+
+        Assert.ThrowsAny<Exception>(() => DurableFile.Write(disk.File("table"), [4]));
+
+        Assert.Equal(old, File.ReadAllBytes(disk.File("table")));
+        disk.Remount(isReadOnly: false);
+        DurableFile.Write(disk.File("table"), [5, 6]);
+        Assert.Equal([5, 6], File.ReadAllBytes(disk.File("table")));
+    }
+
+    [Fact]
     public void Create_of_an_identity_on_a_full_disk_fails_and_leaves_the_one_there_is()
     {
         using var disk = SmallDisk.MountOrSkip(DiskKilobytes);

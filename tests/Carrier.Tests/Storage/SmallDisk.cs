@@ -50,6 +50,14 @@ internal sealed class SmallDisk : IDisposable
         return hog;
     }
 
+    /// <summary>As a kernel does to a disk that fails.</summary>
+    public void Remount(bool isReadOnly)
+    {
+        using var mount = Process.Start("nsenter", ["-t", $"{_holder.Id}", "-m", "mount", "-o", isReadOnly ? "remount,ro" : "remount,rw", _mountPoint.Path]);
+        mount.WaitForExit();
+        Assert.Equal(0, mount.ExitCode);
+    }
+
     public void Dispose()
     {
         _holder.StandardInput.Close(); // ends cat, and with it the mount

@@ -8,13 +8,15 @@ internal sealed class Fleet : IAsyncDisposable
 {
     private static readonly TimeSpan SeedDeadline = TimeSpan.FromSeconds(30);
 
-    private readonly List<LabProcess> _seeds = [];
+    private readonly Dictionary<Site, LabProcess> _seeds = [];
     private readonly List<string> _seedContacts = [];
     private readonly Dictionary<Site, SiteNode> _nodes = [];
 
-    private Fleet()
-    {
-    }
+    private readonly LabNetwork _network;
+    private readonly CarrierCommands _commands;
+    private readonly string _artifacts;
+
+    private Fleet(LabNetwork network, CarrierCommands commands, string artifacts) => (_network, _commands, _artifacts) = (network, commands, artifacts);
 
     public SiteNode this[Site site] => _nodes[site];
 
@@ -25,16 +27,12 @@ internal sealed class Fleet : IAsyncDisposable
     public static async Task<Fleet> StartAsync(
         LabNetwork network, CarrierCommands commands, IEnumerable<Site> sites, string artifacts, CancellationToken cancellation)
     {
-        var fleet = new Fleet();
+        var fleet = new Fleet(network, commands, artifacts);
         try
         {
             foreach (Site seed in network.Topology.Seeds)
             {
-                string folder = Directory.CreateDirectory(Path.Combine(artifacts, seed.Name)).FullName;
-                var process = LabProcess.Start(network.HostOf(seed), commands.Seed, CarrierCommands.SeedUp(seed, folder), Path.Combine(folder, "log.txt"));
-                fleet._seeds.Add(process);
-                string ready = await process.WaitForLineAsync(CarrierCommands.ReadyLine, SeedDeadline, cancellation);
-                fleet._seedContacts.Add(CarrierCommands.ContactOf(ready));
+                fleet._seedContacts.Add(await fleet.StartSeedAsync(seed, cancellation));
             }
 
             foreach (Site site in sites)
@@ -59,9 +57,26 @@ internal sealed class Fleet : IAsyncDisposable
         await Task.WhenAll(nodes.Select(node => node.UpAsync(_seedContacts, cancellation)));
     }
 
+    /// <summary>Kills a seed without a word to anybody.</summary>
+    public async Task KillSeedAsync(Site seed)
+    {
+        _seeds[seed].Signal(Libc.Kill9);
+        await _seeds[seed].DisposeAsync();
+        _seeds.Remove(seed);
+    }
+
+    /// <summary>Starts a seed, as whom it was before if it ever was; returns its <c>key@host:port</c>.</summary>
+    public async Task<string> StartSeedAsync(Site seed, CancellationToken cancellation)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_artifacts, seed.Name)).FullName;
+        var process = LabProcess.Start(_network.HostOf(seed), _commands.Seed, CarrierCommands.SeedUp(seed, folder), Path.Combine(folder, "log.txt"));
+        _seeds[seed] = process;
+        return CarrierCommands.ContactOf(await process.WaitForLineAsync(CarrierCommands.ReadyLine, SeedDeadline, cancellation));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(_nodes.Values.Select(node => node.DownAsync()));
-        await Task.WhenAll(_seeds.Select(seed => seed.DisposeAsync().AsTask()));
+        await Task.WhenAll(_seeds.Values.Select(seed => seed.DisposeAsync().AsTask()));
     }
 }

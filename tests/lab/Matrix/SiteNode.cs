@@ -47,11 +47,34 @@ internal sealed class SiteNode : IAsyncDisposable
         }
     }
 
-    public async Task UpAsync(IReadOnlyList<string> seedContacts, CancellationToken cancellation)
+    /// <summary>The agent's process id while it is up.</summary>
+    public int ProcessId => _processes[0].Id;
+
+    /// <summary>Starts the agent and waits until it is ready.</summary>
+    public async Task UpAloneAsync(IReadOnlyList<string> seedContacts, CancellationToken cancellation)
     {
         LabProcess daemon = Start(CarrierCommands.Up(Folder, seedContacts));
         await daemon.WaitForLineAsync(CarrierCommands.ReadyLine, StartDeadline, cancellation);
+    }
+
+    /// <summary>As <see cref="UpAloneAsync"/>, with the command that takes files beside it.</summary>
+    public async Task UpAsync(IReadOnlyList<string> seedContacts, CancellationToken cancellation)
+    {
+        await UpAloneAsync(seedContacts, cancellation);
         Start(CarrierCommands.Receive(Folder));
+    }
+
+    /// <summary>Stops or resumes the agent as a laptop's lid does.</summary>
+    public void Signal(int signal) => _processes[0].Signal(signal);
+
+    /// <summary>Runs a command that must succeed.</summary>
+    public async Task MustRunAsync(IEnumerable<string> arguments, CancellationToken cancellation)
+    {
+        ToolResult result = await RunAsync(arguments, StartDeadline, cancellation);
+        if (!result.Succeeded)
+        {
+            throw new LabException($"carrier on {Site} failed ({result.ExitCode}): {result.Output}{result.Error}".Trim());
+        }
     }
 
     public async Task DownAsync()

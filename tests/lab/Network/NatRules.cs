@@ -25,6 +25,7 @@ internal static class NatRules
     /// <summary>
     /// The core carries nothing to or from private addresses, and counts the bytes of each (source, destination) as packets enter from a
     /// site: <see cref="FlowCounters"/> reads them, so a claim of "direct" is checked by what the network saw.
+    /// What is in <c>severed</c> does not reach each other directly.
     /// </summary>
     public static string Core => $$"""
         table ip core {
@@ -34,10 +35,14 @@ internal static class NatRules
                 size 4096
                 counter
             }
+            set severed {
+                type ipv4_addr . ipv4_addr
+            }
             chain carry {
                 type filter hook forward priority filter; policy accept;
                 ip saddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } drop
                 ip daddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } drop
+                ip saddr . ip daddr @severed drop
                 iifname "tun0" accept
                 ip ttl < {{LowestTtlCarried}} drop
                 add @flows { ip saddr . ip daddr }

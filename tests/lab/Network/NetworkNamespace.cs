@@ -44,6 +44,8 @@ internal static class NetworkNamespace
         return socket;
     });
 
+    public static Socket OpenTcp(string name) => Run(name, () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+
     /// <summary>Sets kernel parameters such as <c>net/ipv4/ip_forward=1</c>.</summary>
     public static void Configure(string name, params string[] settings) => Run(name, () =>
     {

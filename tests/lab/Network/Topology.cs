@@ -9,10 +9,14 @@ internal sealed class Topology
 
     private const int FirstSiteNumber = 11;
 
-    private Topology(IReadOnlyList<Site> seeds, IReadOnlyList<Site> sites)
+    /// <summary>Hosts that may dial one at once: each has a /24 of its own.</summary>
+    public const int MaxCrowd = 100;
+
+    private Topology(IReadOnlyList<Site> seeds, IReadOnlyList<Site> sites, IReadOnlyList<Site> crowd)
     {
         Seeds = seeds;
         Sites = sites;
+        Crowd = crowd;
     }
 
     public IReadOnlyList<Site> Seeds { get; }
@@ -20,10 +24,13 @@ internal sealed class Topology
     /// <summary>Everything that is not a seed, in pairs a, b.</summary>
     public IReadOnlyList<Site> Sites { get; }
 
-    public IEnumerable<Site> All => Seeds.Concat(Sites);
+    /// <summary>Further hosts behind port-restricted NATs, which belong to no pair.</summary>
+    public IReadOnlyList<Site> Crowd { get; }
+
+    public IEnumerable<Site> All => Seeds.Concat(Sites).Concat(Crowd);
 
     /// <summary>Lays out the kinds this kernel can make; the rest were reported as skipped by whoever probed the kernel.</summary>
-    public static Topology Of(IEnumerable<SiteKind> kinds)
+    public static Topology Of(IEnumerable<SiteKind> kinds, int crowd = 0)
     {
         Site[] seeds = [.. Enumerable.Range(1, SeedCount).Select(n => new Site($"seed{n}", SiteKind.Seed, n))];
         var sites = new List<Site>();
@@ -35,7 +42,8 @@ internal sealed class Topology
             sites.Add(new Site($"{kind.Name()}-b", kind, isShared ? number : number + 1));
         }
 
-        return new Topology(seeds, sites);
+        Site[] others = [.. Enumerable.Range(0, crowd).Select(n => new Site($"crowd-{n + 1}", SiteKind.PortRestricted, FirstSiteNumber + sites.Count + n))];
+        return new Topology(seeds, sites, others);
     }
 
     /// <summary>Every ordered pair of kinds: the dialler is the kind's a, the dialled its b.</summary>

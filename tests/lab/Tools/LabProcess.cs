@@ -28,6 +28,11 @@ internal sealed class LabProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    public int Id => _process.Id;
+
+    /// <summary>Sends a signal (<c>ip netns exec</c> becomes the command itself, so it reaches that).</summary>
+    public void Signal(int signal) => _ = Libc.Kill(_process.Id, signal);
+
     /// <param name="outlivesRunner">The process keeps running after disposal, so its output is not taken: a broken pipe would end it.</param>
     public static LabProcess Start(string netns, string command, IEnumerable<string> arguments, string? logPath, bool outlivesRunner = false) =>
         Start(["ip", "netns", "exec", netns, command], arguments, $"{Path.GetFileName(command)} in {netns}", logPath, outlivesRunner);

@@ -14,7 +14,10 @@ internal static partial class Libc
     public const short PollIn = 1;
     public const int TryAgain = 11;
     public const int Interrupted = 4;
+    public const int Kill9 = 9;
     public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Stop = 19;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollFd

@@ -33,7 +33,10 @@ internal sealed class MtuSearch(int ceilingBytes)
     // And these go beyond: Ethernet over IPv4, FDDI's and jumbo frames.
     private static readonly int[] HigherSizes = [1_472, 4_052, 8_952];
 
-    private readonly int[] _sizes = Candidates(ceilingBytes);
+    // Of nearly every path, so every path shares it.
+    private static readonly int[] CommonSizes = Candidates(CommonBytes);
+
+    private readonly int[] _sizes = ceilingBytes == CommonBytes ? CommonSizes : Candidates(ceilingBytes);
     private int _index;
     private int _tries;
     private int _tooLargeBytes = int.MaxValue;

@@ -22,7 +22,7 @@ internal sealed class PathState
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(30);
 
-    private readonly Probe[] _probes = new Probe[MaxOutstanding];
+    private Probe[] _probes = new Probe[2]; // most paths never have more on their way
     private int _nextProbe;
     private int _attempts;
 
@@ -103,6 +103,11 @@ internal sealed class PathState
     /// <summary>Notes a challenge as sent. <paramref name="mtuBytes"/> is its size when it searches for the path MTU, else 0.</summary>
     public void OnChallengeSent(Instant now, ulong token, int mtuBytes)
     {
+        if (_nextProbe == _probes.Length)
+        {
+            Array.Resize(ref _probes, Math.Min(2 * _probes.Length, MaxOutstanding));
+        }
+
         _probes[_nextProbe] = new(token, now, mtuBytes);
         _nextProbe = (_nextProbe + 1) % MaxOutstanding;
         if (mtuBytes == 0)

@@ -15,7 +15,8 @@ public sealed class DeliveryRate
     /// <summary>Batches in flight that are told apart; with more, an older one stands in. A round trip of 1 s holds this many batches of 250 µs.</summary>
     public const int MaxSnapshots = 4_096;
 
-    private const int InitialSnapshots = 8;
+    /// <summary>Room to begin with: an idle session must stay small.</summary>
+    private const int InitialSnapshots = 2;
 
     private Snapshot[] _ring = new Snapshot[InitialSnapshots];
     private long _first;

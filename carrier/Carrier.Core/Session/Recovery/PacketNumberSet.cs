@@ -4,11 +4,13 @@ using System.Runtime.CompilerServices;
 namespace Carrier.Core.Session.Recovery;
 
 /// <summary>
-/// A set of packet numbers within a window of <paramref name="capacity"/> (a power of two, at least 64): a ring of bits. Finding
+/// A set of packet numbers within a window of <paramref name="capacity"/> (a power of two, at least <see cref="MinCapacity"/>): a ring of bits. Finding
 /// the next member skips 64 absent numbers a word, and vectors of words, so a sparse or empty stretch costs next to nothing.
 /// </summary>
 internal sealed class PacketNumberSet(int capacity)
 {
+    public const int MinCapacity = WordBits;
+
     private const int WordBits = 64;
 
     private readonly ulong[] _words = new ulong[capacity / WordBits];

@@ -9,7 +9,7 @@ namespace Carrier.Core.Session.Recovery;
 internal sealed class SentFrameStore
 {
     /// <summary>Room to begin with: an idle session must stay small.</summary>
-    private const int InitialRecords = 16;
+    private const int InitialRecords = 8;
 
     private struct Record
     {

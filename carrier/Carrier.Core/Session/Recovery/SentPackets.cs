@@ -45,11 +45,11 @@ internal sealed class SentPackets
     public const int MaxOutstanding = 1 << 18;
 
     /// <summary>Room to begin with: an idle session must stay small.</summary>
-    private const int InitialCapacity = 64;
+    private const int InitialCapacity = 16;
 
     private SentPacket[] _ring = new SentPacket[InitialCapacity];
-    private PacketNumberSet _outstanding = new(InitialCapacity);
-    private PacketNumberSet _watched = new(InitialCapacity);
+    private PacketNumberSet _outstanding = new(PacketNumberSet.MinCapacity);
+    private PacketNumberSet _watched = new(PacketNumberSet.MinCapacity);
     private int _watchedCount;
 
     /// <summary>No number below it is outstanding or watched.</summary>
@@ -186,8 +186,8 @@ internal sealed class SentPackets
         PacketNumberSet watched = _watched;
         int capacity = old.Length * 2;
         _ring = new SentPacket[capacity];
-        _outstanding = new PacketNumberSet(capacity);
-        _watched = new PacketNumberSet(capacity);
+        _outstanding = new PacketNumberSet(Math.Max(capacity, PacketNumberSet.MinCapacity));
+        _watched = new PacketNumberSet(Math.Max(capacity, PacketNumberSet.MinCapacity));
         for (ulong number = First; number < Next; number++)
         {
             this[number] = old[(int)(number & (ulong)(old.Length - 1))];

@@ -4,39 +4,23 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
-using Carrier.Tests.Bootstrap;
-using Carrier.Tests.Storage;
 
 namespace Carrier.Tests.Agent.Tunnels;
 
 /// <summary>Real processes on loopback: a seed, two daemons, and the commands that ask them.</summary>
 public sealed class ServiceProcessTests : IAsyncLifetime
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly AgentProcesses _processes = new();
     private readonly Socket _target = TunnelRig.Listen();
-    private readonly List<Process> _processes = [];
-    private SeedProcess? _seed;
 
-    private static TimeSpan Patience => SeedProcess.Patience;
+    private static TimeSpan Patience => AgentProcesses.Patience;
 
-    public async ValueTask InitializeAsync() => _seed = await SeedProcess.StartAsync(_folder.File("seed"));
+    public async ValueTask InitializeAsync() => await _processes.AddSeedAsync();
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Process process in _processes)
-        {
-            if (!process.HasExited)
-            {
-                process.Kill();
-                await process.WaitForExitAsync();
-            }
-
-            process.Dispose();
-        }
-
-        _seed?.Dispose();
+        await _processes.DisposeAsync();
         _target.Dispose();
-        _folder.Dispose();
     }
 
     [Fact]
@@ -73,9 +57,8 @@ public sealed class ServiceProcessTests : IAsyncLifetime
         (Process server, int port) = await JoinAsync();
         Task echo = EchoAsync();
         Assert.True(await TryEchoAsync(port));
-        server.Kill();
-        await server.WaitForExitAsync();
-        await UpAsync("b");
+        await AgentProcesses.KillAsync(server);
+        await _processes.UpAsync("b");
         int failed = 0;
         while (!await TryEchoAsync(port))
         {
@@ -91,26 +74,26 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     [Fact]
     public async Task Commands_need_an_agent_and_say_what_went_wrong_by_their_code()
     {
-        await InitAsync("a");
-        Assert.Equal(3, (await RunAsync("a", "services")).Code);
-        Assert.Equal(3, (await RunAsync("a", "pipe", TunnelRig.Id(1).ToString(), "ssh")).Code);
-        await UpAsync("a");
-        Assert.Equal(2, (await RunAsync("a", "serve", "bad_name", "127.0.0.1:1")).Code);
-        Assert.Equal(2, (await RunAsync("a", "serve", "name", "nowhere")).Code);
-        Assert.Equal(2, (await RunAsync("a", "forward", "0", "noslash")).Code);
-        Assert.Equal(2, (await RunAsync("a", "services", "stop", "nothing")).Code);
-        Assert.Equal(4, (await RunAsync("a", "pipe", TunnelRig.Id(1).ToString(), "ssh")).Code);
+        await _processes.InitAsync("a");
+        Assert.Equal(3, (await _processes.RunAsync("a", "services")).Code);
+        Assert.Equal(3, (await _processes.RunAsync("a", "pipe", TunnelRig.Id(1).ToString(), "ssh")).Code);
+        await _processes.UpAsync("a");
+        Assert.Equal(2, (await _processes.RunAsync("a", "serve", "bad_name", "127.0.0.1:1")).Code);
+        Assert.Equal(2, (await _processes.RunAsync("a", "serve", "name", "nowhere")).Code);
+        Assert.Equal(2, (await _processes.RunAsync("a", "forward", "0", "noslash")).Code);
+        Assert.Equal(2, (await _processes.RunAsync("a", "services", "stop", "nothing")).Code);
+        Assert.Equal(4, (await _processes.RunAsync("a", "pipe", TunnelRig.Id(1).ToString(), "ssh")).Code);
     }
 
     private async Task<(Process Server, int Port)> JoinAsync()
     {
-        await InitAsync("a");
-        string peer = await InitAsync("b");
-        await UpAsync("a");
-        Process server = await UpAsync("b");
+        await _processes.InitAsync("a");
+        string peer = await _processes.InitAsync("b");
+        await _processes.UpAsync("a");
+        Process server = await _processes.UpAsync("b");
         string target = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{TunnelRig.PortOf(_target)}");
-        Assert.Equal(0, (await RunAsync("b", "serve", "echo", target, "--allow", "any", "--keep")).Code);
-        Process forward = Start("a", "forward", "0", $"{peer}/echo", "--json");
+        Assert.Equal(0, (await _processes.RunAsync("b", "serve", "echo", target, "--allow", "any", "--keep")).Code);
+        Process forward = _processes.Start("a", "forward", "0", $"{peer}/echo", "--json");
         string line = (await forward.StandardOutput.ReadLineAsync().WaitAsync(Patience))!;
         string local = JsonDocument.Parse(line).RootElement.GetProperty("tunnel").GetProperty("local").GetString()!;
         return (server, IPEndPoint.Parse(local).Port);
@@ -150,42 +133,6 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     }
 
     private Task<Socket> AcceptAsync() => _target.AcceptAsync().WaitAsync(Patience);
-
-    private async Task<string> InitAsync(string name)
-    {
-        (int code, string output) = await RunAsync(name, "init", "--no-passphrase", "--json");
-        Assert.Equal(0, code);
-        return JsonDocument.Parse(output).RootElement.GetProperty("trustId").GetString()!;
-    }
-
-    private async Task<Process> UpAsync(string name)
-    {
-        Process process = Start(name, "up", "--seed", _seed!.Address.ToString());
-        Assert.StartsWith("READY ", await process.StandardOutput.ReadLineAsync().WaitAsync(Patience), StringComparison.Ordinal);
-        return process;
-    }
-
-    private async Task<(int Code, string Output)> RunAsync(string name, params IEnumerable<string> arguments)
-    {
-        Process process = Start(name, arguments);
-        string output = await process.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
-        await process.WaitForExitAsync().WaitAsync(Patience);
-        return (process.ExitCode, output);
-    }
-
-    private Process Start(string name, params IEnumerable<string> arguments)
-    {
-        var start = new ProcessStartInfo(
-            Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet",
-            [Path.Combine(AppContext.BaseDirectory, "Carrier.Agent.dll"), "--home", _folder.File(name), .. arguments])
-        {
-            RedirectStandardOutput = true, RedirectStandardInput = true,
-        };
-        Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        _processes.Add(process);
-        return process;
-    }
 
     private static async Task<string> ReadAllAsync(Socket socket)
     {

@@ -1,8 +1,10 @@
 using System.Formats.Cbor;
+using Carrier.Core;
 using Carrier.Nat;
 using Carrier.Node.Homes;
 using Carrier.Fuzz.Targets;
 using Carrier.Tests.Nat;
+using Carrier.Tests.Protocol;
 
 namespace Carrier.Tests.Node.Homes;
 
@@ -30,6 +32,17 @@ public sealed class HomeMessagesTests
         AssertGolden("device-record-nat", (Record() with { Nat = NatDescriptionTests.Golden }).Encode(_buffer));
         HomeProof.Write(_buffer, HomeMethod.Register, new(KeyBytes), new(1790000000));
         AssertGolden("home-proof", HomeProof.Bytes);
+    }
+
+    [Fact]
+    public void WriteHeader_of_a_relayed_path_opens_the_golden_relay_data()
+    {
+        byte[] golden = NatVectors.Get("relay-data");
+        byte[] inner = golden[NetworkPath.RelayHeaderBytes..];
+        byte[] written = [.. new byte[NetworkPath.RelayHeaderBytes], .. inner];
+        new NetworkPath(Addresses.Of("203.0.113.7:61000"), 0x0123456789ABCDEF).WriteHeader(written);
+        Assert.Equal(golden, written);
+        Assert.Equal(golden, Stranger.Relayed(0x0123456789ABCDEF, inner));
     }
 
     [Fact]

@@ -58,6 +58,36 @@ public sealed class SessionTableTests : IDisposable
     }
 
     [Fact]
+    public void TryTransmit_joins_what_sessions_send_to_one_address()
+    {
+        NodeSession[] together = [.. Enumerable.Range(0, 8).Select(_ => Add(9_000))];
+        foreach (NodeSession session in together)
+        {
+            Assert.True(session.Machine.TryOpenStream(true, out StreamId id));
+            session.Machine.Write(id, new byte[100_000]);
+            _table.Touch(_now, session);
+        }
+
+        byte[] buffer = new byte[65_536];
+        Dictionary<ulong, int> packets = [];
+        int sends = 0;
+        while (_table.TryTransmit(_now, buffer, out Transmit transmit))
+        {
+            Assert.InRange(transmit.Bytes, transmit.SegmentBytes, 64 * transmit.SegmentBytes);
+            for (int at = 0; at < transmit.Bytes; at += transmit.SegmentBytes)
+            {
+                Assert.True(SessionPacket.TryParse(buffer.AsSpan(at, Math.Min(transmit.SegmentBytes, transmit.Bytes - at)), out SessionPacket packet));
+                packets[packet.Destination.Value] = packets.GetValueOrDefault(packet.Destination.Value) + 1;
+            }
+
+            sends += transmit.Path.Remote.Port == 9_000 ? 1 : 0;
+        }
+
+        Assert.All(together, session => Assert.Equal(11, packets[session.Machine.PeerId.Value])); // a first window, whole
+        Assert.InRange(sends, 2, 4);
+    }
+
+    [Fact]
     public void NextDeadline_idle_sessions_share_their_wakings()
     {
         byte[] buffer = new byte[65_536];

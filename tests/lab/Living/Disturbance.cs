@@ -1,0 +1,77 @@
+using System.Globalization;
+using Carrier.Lab.Matrix;
+using Carrier.Lab.Network;
+using Carrier.Lab.Tools;
+
+namespace Carrier.Lab.Living;
+
+/// <summary>What networks and users do to a live connection, done to one site of a standing lab.</summary>
+internal sealed class Disturbance(LabNetwork network)
+{
+    private static readonly TimeSpan Asleep = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Unplugged = TimeSpan.FromSeconds(3);
+
+    private int _port = 30_000;
+    private int _address = 10;
+
+    /// <summary>The home router forgets every flow, and everything the host sends leaves from another port than before.</summary>
+    public async Task RebindAsync(Site site, CancellationToken cancellation)
+    {
+        string rules = string.Create(CultureInfo.InvariantCulture, $"""
+            flush chain ip home outward
+            add rule ip home outward oifname "wan0" meta l4proto udp masquerade to :{_port++}
+            add rule ip home outward oifname "wan0" masquerade
+
+            """);
+        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "-f", "-"], rules, cancellation);
+        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-F"], cancellation: cancellation);
+    }
+
+    /// <summary>The host is on another network: it and its router have other addresses, and the old ones are gone.</summary>
+    public async Task MoveAsync(Site site, CancellationToken cancellation)
+    {
+        _address = _address == 10 ? 11 : 10;
+        string prefix = site.PublicAddress.ToString()[..site.PublicAddress.ToString().LastIndexOf('.')];
+        await Tool.MustRunAsync("ip", ["-n", network.RouterOf(site), "-batch", "-"], $"""
+            addr flush dev wan0
+            addr add {prefix}.{_address}/24 dev wan0
+            route replace default via {site.Gateway}
+
+            """, cancellation);
+        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-F"], cancellation: cancellation);
+        await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "-batch", "-"], $"""
+            addr flush dev eth0
+            addr add 192.168.1.{_address}/24 dev eth0
+            route replace default via 192.168.1.1
+
+            """, cancellation);
+    }
+
+    /// <summary>Lets nothing pass directly between two sites, until <see cref="HealAsync"/>.</summary>
+    public Task SeverAsync(Site one, Site other, CancellationToken cancellation)
+    {
+        string ends = $"{{ {one.PublicAddress} . {other.PublicAddress}, {other.PublicAddress} . {one.PublicAddress} }}";
+        return Tool.MustRunAsync("ip", ["netns", "exec", network.Core, "nft", "-f", "-"], $"add element ip core severed {ends}\n", cancellation);
+    }
+
+    public Task HealAsync(CancellationToken cancellation) =>
+        Tool.MustRunAsync("ip", ["netns", "exec", network.Core, "nft", "flush set ip core severed"], cancellation: cancellation);
+
+    public static async Task SuspendAsync(SiteNode node, CancellationToken cancellation)
+    {
+        node.Signal(Libc.Stop);
+        await Task.Delay(Asleep, cancellation);
+        node.Signal(Libc.Continue);
+    }
+
+    public async Task UnplugAsync(Site site, CancellationToken cancellation)
+    {
+        await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "link", "set", "eth0", "down"], cancellation: cancellation);
+        await Task.Delay(Unplugged, cancellation);
+        await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "-batch", "-"], """
+            link set eth0 up
+            route replace default via 192.168.1.1
+
+            """, cancellation);
+    }
+}
