@@ -44,6 +44,7 @@ internal static class CarrierCommand
         AllowCommand.BuildAllow(),
         AllowCommand.BuildDeny(),
         WalletCommand.Build(),
+        ChannelCommand.Build(),
         RegistryCommand.Build(),
         NameCommand.Build(),
         DemoCommand.Build(),

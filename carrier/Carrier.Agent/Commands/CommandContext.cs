@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Carrier.Agent.Channels;
 using System.Data.Common;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
@@ -15,6 +16,7 @@ internal sealed class CommandContext
 {
     private readonly string[] _seeds;
     private readonly bool _verbose;
+    private string? _passphrase;
 
     private CommandContext(ParseResult parsed)
     {
@@ -74,7 +76,7 @@ internal sealed class CommandContext
             return;
         }
 
-        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, multicastDns: true, cancellationToken).ConfigureAwait(false);
+        AgentRuntime runtime = await StartAgentAsync(null, portMapping: false, multicastDns: true, channels: null, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
             await runtime.Network.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
@@ -83,9 +85,12 @@ internal sealed class CommandContext
     }
 
     /// <summary>Runs a request that has no meaning without a running agent.</summary>
-    public async Task RunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken)
+    public Task RunOnDaemonAsync(ControlRequest request, CancellationToken cancellationToken) => RunOnDaemonAsync(request, Presenter, cancellationToken);
+
+    /// <summary>… and tells somebody else what is said of it.</summary>
+    public async Task RunOnDaemonAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
-        if (!await TryRunOnDaemonAsync(request, Presenter, cancellationToken).ConfigureAwait(false))
+        if (!await TryRunOnDaemonAsync(request, conversation, cancellationToken).ConfigureAwait(false))
         {
             throw NoAgent();
         }
@@ -105,8 +110,9 @@ internal sealed class CommandContext
     /// <param name="listen">What to bind; null for any address.</param>
     /// <param name="portMapping">Whether to ask the router for a port: not worth it for a node that lives as long as a command.</param>
     /// <param name="multicastDns">Whether to look on the same link too.</param>
+    /// <param name="channels">The chain its payment channels are on; null for none.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, bool multicastDns, CancellationToken cancellationToken)
+    public Task<AgentRuntime> StartAgentAsync(string? listen, bool portMapping, bool multicastDns, ChainChoice? channels, CancellationToken cancellationToken)
     {
         // A logging framework is a quarter of the start: only for who asked.
         ILoggerFactory loggers = _verbose ? ConsoleLog.Create() : NullLoggerFactory.Instance;
@@ -120,7 +126,8 @@ internal sealed class CommandContext
                 return CarrierNetwork.StartAsync(new NodeSettings(keys, seeds, listen, portMapping, multicastDns, Home.NodeState, loggers), cancel);
             },
             loggers.CreateLogger("Carrier.Agent"),
-            cancellationToken);
+            cancellationToken,
+            channels is null ? null : (network, logger, cancel) => ChannelService.StartAsync(Home, network, OpenOwner(), channels, logger, cancel));
     }
 
     /// <summary>Reads a TrustID from the command line, and says once if its capitals are no checksum.</summary>
@@ -145,16 +152,15 @@ internal sealed class CommandContext
     public KeystoreContents OpenOwner()
     {
         IdentityStore store = Identity;
-        return store.OpenOwner(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+        return store.OpenOwner(AskPassphrase(store));
     }
 
     /// <summary>Opens the owner's and this device's keys with one question; both contents are the caller's to dispose.</summary>
     public (KeystoreContents Owner, KeystoreContents Device) OpenOwnerAndDevice()
     {
         IdentityStore store = Identity;
-        string? passphrase = store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null;
-        KeystoreContents owner = store.OpenOwner(passphrase);
-        return (owner, store.Open(passphrase));
+        KeystoreContents owner = store.OpenOwner(AskPassphrase(store));
+        return (owner, store.Open(AskPassphrase(store)));
     }
 
     private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
@@ -178,6 +184,9 @@ internal sealed class CommandContext
     private KeystoreContents OpenKeys()
     {
         IdentityStore store = Identity;
-        return store.Open(store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null);
+        return store.Open(AskPassphrase(store));
     }
+
+    /// <summary>Both keystores have one passphrase: it is typed once.</summary>
+    private string? AskPassphrase(IdentityStore store) => _passphrase ??= store.NeedsPassphrase() ? Passphrase.Ask("Passphrase: ") : null;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Carrier.Agent.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.Tunnels;
@@ -37,6 +38,10 @@ internal static class ReplyText
             $"{entry.TransactionId}  {entry.Kind} {entry.Amount}  {entry.State}{(entry.Height is { } height ? Invariant($" at {height}, {entry.Confirmations} deep") : "")}  {SafeText.Of(entry.To)} {SafeText.Of(entry.Note)}"),
         ProofReply proof => Invariant(
             $"{proof.TransactionId} is in block {proof.Height} ({proof.Standing}{(proof.Checked is null ? "" : Invariant($", {proof.Checked}"))}){(proof.FileMatches == true ? ", and it anchors this file" : "")}"),
+        ChannelReply { Channel: var channel } => Of(channel),
+        PaidReply paid => Invariant($"paid {paid.Count} times {paid.Amount} ELA, acknowledged, in {paid.Seconds:0.0} s; {paid.Paid} ELA in all, {paid.Left} ELA left"),
+        ExportReply export => Invariant($"the close of {export.Channel} pays {export.Amount} ELA; broadcast it from block {export.CloseBy} on, before {export.LockHeight}"),
+        AcceptanceReply terms => Of(terms),
         RegistrationReply registration => Of(registration),
         NameReply name => Of(name),
         EndReply end => SafeText.Of(end.Message ?? string.Empty),
@@ -68,6 +73,22 @@ internal static class ReplyText
 
         return text.ToString();
     }
+
+    private static string Of(ChannelReport channel)
+    {
+        string depth = channel.SpenderConfirmations is { } spent ? Invariant($", {(spent == 0 ? "its end waits for a block" : Invariant($"ended {spent} blocks deep"))}")
+            : channel.Confirmations is { } funded ? Invariant($", funded {funded} blocks deep")
+            : string.Empty;
+        return Invariant($"{channel.Channel}  {channel.Role}, {channel.State}{(channel.Restored ? " (restored: only closed any more)" : string.Empty)}{depth}")
+            + Invariant($"\n    with {channel.Peer}, {(channel.Connected ? "connected" : "not connected")}")
+            + Invariant($"\n    paid {channel.Paid} of {channel.Capacity} ELA in {channel.Vouchers} payments, {channel.Acknowledged} acknowledged; locked until block {channel.LockHeight}")
+            + (channel.Trouble is null ? string.Empty : "\n    " + SafeText.Of(channel.Trouble));
+    }
+
+    private static string Of(AcceptanceReply terms) => terms.From.Count == 0
+        ? "No channels are taken. To take some: carrier channel accept --from TRUSTID, or --from any"
+        : Invariant(
+            $"channels are taken from {string.Join(", ", terms.From)}: at least {terms.MinDeposit} ELA, {terms.Confirmations} confirmations, {terms.Window} ELA of credit, closed {(terms.AlwaysOn ? 30 : 720)} blocks before the lock height{(terms.CloseAt is null ? string.Empty : Invariant($" or at {terms.CloseAt} ELA"))}");
 
     private static string Of(RegistrationReply registration)
     {

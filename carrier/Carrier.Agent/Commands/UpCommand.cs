@@ -1,7 +1,11 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Carrier.Agent.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Service;
+using Carrier.Agent.State;
+using Carrier.Agent.Wallet;
+using Carrier.Chain.Access;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Carrier.Agent.Commands;
@@ -19,9 +23,13 @@ internal static class UpCommand
 
     public static Command Build()
     {
-        var command = new Command("up", "Run the agent in the foreground; prints READY and the TrustID once it can be reached.")
+        var command = new Command("up", """
+            Run the agent in the foreground; prints READY and the TrustID once it can be reached.
+
+            With --network or --node it runs payment channels on that chain, from then on at every start: the owner's key is opened for them.
+            """)
         {
-            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping, NoMulticastDns,
+            ReceiveOptions.Allow, ReceiveOptions.Folder, Listen, NoPortMapping, NoMulticastDns, WalletOptions.Network, WalletOptions.Node, WalletOptions.Foundation,
         };
         command.SetAction(CommandContext.Action(RunAsync));
         return command;
@@ -30,10 +38,16 @@ internal static class UpCommand
     private static async Task RunAsync(CommandContext context, ParseResult parsed, CancellationToken cancellationToken)
     {
         ReceiveRequest attendance = ReceiveOptions.Read(context, parsed, once: false, asks: false);
+        ChainChoice? channels = ChooseChain(context, parsed);
         AgentRuntime runtime = await context.StartAgentAsync(
-            parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), !parsed.GetValue(NoMulticastDns), cancellationToken).ConfigureAwait(false);
+            parsed.GetValue(Listen), !parsed.GetValue(NoPortMapping), !parsed.GetValue(NoMulticastDns), channels, cancellationToken).ConfigureAwait(false);
         await using (runtime.ConfigureAwait(false))
         {
+            if (runtime.ChannelShortage is { } shortage)
+            {
+                context.Presenter.Warn(shortage);
+            }
+
             ControlServer server = ControlServer.Start(context.Home, runtime.Service, NullLogger.Instance);
             await using (server.ConfigureAwait(false))
             {
@@ -54,6 +68,32 @@ internal static class UpCommand
                 }
             }
         }
+    }
+
+    /// <summary>The chain of this home's channels: as the line says, which is remembered, else as it was remembered. An agent that forgot it would leave money alone.</summary>
+    private static ChainChoice? ChooseChain(CommandContext context, ParseResult parsed)
+    {
+        ChannelSettings settings = ChannelSettings.Load(context.Home);
+        if (!WalletOptions.AreGiven(parsed))
+        {
+            return settings.Chain;
+        }
+
+        ChainChoice choice = WalletOptions.Read(parsed);
+        foreach (RpcNode node in choice.ToNodes())
+        {
+            node.Dispose(); // only to find out now whether they read
+        }
+
+        if (settings.Chain is { } before && before.Network != choice.Network && ChannelService.HasRunning(context.Home, before.ToNetwork().Name))
+        {
+            throw new AgentException(
+                ExitCode.Usage, $"This home has channels on {before.Network} that are not over, and nobody would watch them: close them first, or use another --home for {choice.Network}.");
+        }
+
+        context.Home.Ensure();
+        (settings with { Chain = choice }).Save(context.Home);
+        return choice;
     }
 
     private static async Task WaitUntilReadyAsync(CommandContext context, AgentRuntime runtime, CancellationToken cancellationToken)

@@ -28,6 +28,10 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(PaymentReply), "payment")]
 [JsonDerivedType(typeof(HistoryReply), "history")]
 [JsonDerivedType(typeof(ProofReply), "proof")]
+[JsonDerivedType(typeof(ChannelReply), "channel")]
+[JsonDerivedType(typeof(PaidReply), "paid")]
+[JsonDerivedType(typeof(ExportReply), "export")]
+[JsonDerivedType(typeof(AcceptanceReply), "acceptance")]
 [JsonDerivedType(typeof(RegistrationReply), "registration")]
 [JsonDerivedType(typeof(NameReply), "name")]
 internal abstract record ControlReply;

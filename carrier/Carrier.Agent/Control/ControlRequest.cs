@@ -17,6 +17,12 @@ namespace Carrier.Agent.Control;
 [JsonDerivedType(typeof(PipeRequest), "pipe")]
 [JsonDerivedType(typeof(ServicesRequest), "services")]
 [JsonDerivedType(typeof(StopServiceRequest), "stopService")]
+[JsonDerivedType(typeof(OpenChannelRequest), "openChannel")]
+[JsonDerivedType(typeof(ChannelsRequest), "channels")]
+[JsonDerivedType(typeof(PayRequest), "pay")]
+[JsonDerivedType(typeof(CloseChannelRequest), "closeChannel")]
+[JsonDerivedType(typeof(RefundRequest), "refund")]
+[JsonDerivedType(typeof(ExportCloseRequest), "exportClose")]
 internal abstract record ControlRequest
 {
     public const int CurrentVersion = 1;

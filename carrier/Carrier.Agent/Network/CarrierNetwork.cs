@@ -62,20 +62,11 @@ internal sealed class CarrierNetwork : INetwork
     public IDisposable Listen(string protocol, Func<IPeerSession, CancellationToken, Task> handler) =>
         _node.Listen(protocol, (session, cancellationToken) => handler(new CarrierPeerSession(session), cancellationToken));
 
-    public async Task<IReadOnlyList<DeviceReport>> ResolveAsync(TrustId peer, CancellationToken cancellationToken)
-    {
-        try
-        {
-            Resolution resolution = await _node.ResolveAsync(peer, cancellationToken).ConfigureAwait(false);
-            return resolution.Devices.Count > 0
-                ? [.. resolution.Devices.Select(Describe)]
-                : throw new NetworkException(NetworkFailure.NotFound, "Nothing is announced at this TrustID: is its agent running, and on the same network of seeds?");
-        }
-        catch (CarrierException e)
-        {
-            throw Failures.Of(e);
-        }
-    }
+    public async Task<IReadOnlyList<DeviceReport>> ResolveAsync(TrustId peer, CancellationToken cancellationToken) =>
+        [.. (await FindDevicesAsync(peer, cancellationToken).ConfigureAwait(false)).Select(Describe)];
+
+    public async Task<OwnerPublicKey> FindOwnerKeyAsync(TrustId peer, CancellationToken cancellationToken) =>
+        (await FindDevicesAsync(peer, cancellationToken).ConfigureAwait(false))[0].OwnerKey;
 
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellationToken)
     {
@@ -104,6 +95,21 @@ internal sealed class CarrierNetwork : INetwork
     {
         await _node.DisposeAsync().ConfigureAwait(false);
         _keys.Dispose();
+    }
+
+    private async Task<IReadOnlyList<ResolvedDevice>> FindDevicesAsync(TrustId peer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Resolution resolution = await _node.ResolveAsync(peer, cancellationToken).ConfigureAwait(false);
+            return resolution.Devices.Count > 0
+                ? resolution.Devices
+                : throw new NetworkException(NetworkFailure.NotFound, "Nothing is announced at this TrustID: is its agent running, and on the same network of seeds?");
+        }
+        catch (CarrierException e)
+        {
+            throw Failures.Of(e);
+        }
     }
 
     private static DeviceReport Describe(ResolvedDevice device) => new(

@@ -20,6 +20,10 @@ internal interface INetwork : IAsyncDisposable
     /// <exception cref="NetworkException">Nothing is known of the peer.</exception>
     Task<IReadOnlyList<DeviceReport>> ResolveAsync(TrustId peer, CancellationToken cancellationToken);
 
+    /// <summary>The owner's key of a TrustID, as its devices' delegations have it.</summary>
+    /// <exception cref="NetworkException">Nothing is known of the peer.</exception>
+    Task<OwnerPublicKey> FindOwnerKeyAsync(TrustId peer, CancellationToken cancellationToken);
+
     Task<StatusReport> GetStatusAsync(CancellationToken cancellationToken);
 
     Task<IReadOnlyList<PeerReport>> GetPeersAsync(CancellationToken cancellationToken);

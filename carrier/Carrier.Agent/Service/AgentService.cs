@@ -1,3 +1,4 @@
+using Carrier.Agent.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.State;
@@ -7,7 +8,7 @@ using Carrier.Core.Identity;
 namespace Carrier.Agent.Service;
 
 /// <summary>Does what commands ask, with the node of this process.</summary>
-internal sealed class AgentService(INetwork network, Inbox inbox, Tunnelling tunnels, TimeProvider time) : IAgent
+internal sealed class AgentService(INetwork network, Inbox inbox, Tunnelling tunnels, Channelling? channels, TimeProvider time) : IAgent
 {
     public async Task RunAsync(ControlRequest request, IConversation conversation, CancellationToken cancellationToken)
     {
@@ -60,6 +61,9 @@ internal sealed class AgentService(INetwork network, Inbox inbox, Tunnelling tun
                 case StopServiceRequest stop:
                     await tunnels.StopAsync(stop.Id, conversation, cancellationToken).ConfigureAwait(false);
                     break;
+                case OpenChannelRequest or ChannelsRequest or PayRequest or CloseChannelRequest or RefundRequest or ExportCloseRequest:
+                    await (channels ?? throw NoChannels()).RunAsync(request, conversation, cancellationToken).ConfigureAwait(false);
+                    break;
                 default:
                     throw new AgentException(ExitCode.Failure, "The running agent does not know this command: is it an older version?");
             }
@@ -69,6 +73,9 @@ internal sealed class AgentService(INetwork network, Inbox inbox, Tunnelling tun
             throw new AgentException(CodeOf(e.Failure), e.Message, e);
         }
     }
+
+    private static AgentException NoChannels() => new(
+        ExitCode.Usage, "The running agent has no channels on: stop it and start it once with a chain, carrier up --network main --node URL --node URL. It then remembers.");
 
     private static TrustId Peer(string text) => TrustId.TryParse(text, out TrustId id)
         ? id

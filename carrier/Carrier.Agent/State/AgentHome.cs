@@ -10,9 +10,10 @@ namespace Carrier.Agent.State;
 ///  trust-id      the TrustID, for whoever looks without the passphrase
 ///  lock          held by the process that runs the node   control.sock  where that process is asked for things
 ///  tunnels.json  services and forwards that outlive a restart
+///  channels.json which chain payment channels are on, and whose are taken
 ///  logs/         access.jsonl: who used which service
 ///  node/         routing table, records, known peers      received/     files that arrived, unless told otherwise
-///  chain/        headers and wallet, a folder for each network
+///  chain/        headers, wallet and payment channels, a folder for each network
 /// </code>
 /// </remarks>
 internal sealed class AgentHome
@@ -38,6 +39,10 @@ internal sealed class AgentHome
     public string NodeState => Below("node");
 
     public string Tunnels => Below("tunnels.json");
+
+    public string ChannelSettings => Below("channels.json");
+
+    public string Chain => Below("chain");
 
     public string Logs => Below("logs");
 

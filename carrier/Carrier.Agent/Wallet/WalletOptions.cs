@@ -5,10 +5,7 @@ using Carrier.Chain.Access;
 using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Networks;
-using Carrier.Chain.Primitives;
 using Carrier.Core.Storage;
-using Carrier.Devnet.Blocks;
-using Carrier.Devnet.Hosting;
 
 namespace Carrier.Agent.Wallet;
 
@@ -33,7 +30,7 @@ internal static class WalletOptions
     {
         Description = "main, test, reg or devnet.",
         HelpName = "NAME",
-        DefaultValueFactory = _ => "main",
+        DefaultValueFactory = _ => ChainChoice.DefaultNetwork,
         Recursive = true,
     };
 
@@ -51,21 +48,14 @@ internal static class WalletOptions
         Recursive = true,
     };
 
-    public static ChainNetwork ReadNetwork(ParseResult parsed)
-    {
-        string name = parsed.GetValue(Network)!;
-        string? address = parsed.GetValue(Foundation) ?? (name == DevnetNode.Name ? Faucet.Owner.ToString() : null);
-        if (address is not null)
-        {
-            return ProgramHash.TryParse(address, out ProgramHash foundation)
-                ? ChainNetwork.Private(name is "reg" ? "private" : name, foundation)
-                : throw new AgentException(ExitCode.Usage, "--foundation wants an address.");
-        }
+    public static ChainNetwork ReadNetwork(ParseResult parsed) => Read(parsed).ToNetwork();
 
-        return ChainNetwork.TryGet(name, out ChainNetwork? network)
-            ? network!
-            : throw new AgentException(ExitCode.Usage, "--network is main, test, reg or devnet; any other chain needs --foundation with the address its genesis block pays.");
-    }
+    /// <summary>Whether the line names a chain or a node at all.</summary>
+    public static bool AreGiven(ParseResult parsed) =>
+        parsed.GetResult(Network) is { Implicit: false } || parsed.GetResult(Foundation) is { Implicit: false } || parsed.GetResult(Node) is { Implicit: false };
+
+    public static ChainChoice Read(ParseResult parsed) =>
+        new(parsed.GetValue(Network) ?? ChainChoice.DefaultNetwork, parsed.GetValue(Foundation), parsed.GetValue(Node) ?? []);
 
     /// <summary>Adds to a command the options that every use of the chain has.</summary>
     public static Command WithChain(this Command command)
@@ -109,21 +99,5 @@ internal static class WalletOptions
             && CheckpointFile.TryParseArbiters(Encoding.ASCII.GetString(bytes).Trim(), out ArbiterSet? arbiters)
                 ? arbiters
                 : throw new AgentException(ExitCode.Usage, "--arbiters wants a file with one line: arbiters FROM SEATS KEY,KEY,… with keys of 66 hex digits.");
-    }
-
-    public static IReadOnlyList<RpcNode> ReadNodes(ParseResult parsed, ChainNetwork network)
-    {
-        string[] given = parsed.GetValue(Node) is { Length: > 0 } nodes
-            ? nodes
-            : Environment.GetEnvironmentVariable("CARRIER_ELA_NODES") is { Length: > 0 } set ? set.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            : network.PublicRpc is { } known ? [known.ToString()] : [];
-        if (given.Length is 0 or > ChainAccess.MaxNodes)
-        {
-            throw new AgentException(ExitCode.Usage, $"Give 1 to {ChainAccess.MaxNodes} nodes with --node.");
-        }
-
-        return [.. given.Select(text => NodeEndpoint.TryParse(text, out NodeEndpoint? endpoint)
-            ? new RpcNode(endpoint!)
-            : throw new AgentException(ExitCode.Usage, "--node wants http://user:password@host:port."))];
     }
 }

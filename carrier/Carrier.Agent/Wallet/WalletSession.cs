@@ -26,18 +26,24 @@ namespace Carrier.Agent.Wallet;
 /// </remarks>
 internal sealed class WalletSession : IDisposable
 {
-    private readonly Stack<IDisposable> _open = [];
+    /// <summary>How long a command waits for another one, or for the agent's round.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private WalletSession(ParseResult parsed, ChainNetwork network, TrustId owner, string folder)
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(20);
+
+    private readonly Stack<IDisposable> _open = [];
+    private FileStream? _lock;
+
+    private WalletSession(ChainNetwork network, TrustId owner, string folder, Func<WalletSession, IChainAccess> openAccess)
     {
         Owner = owner;
         Network = network;
         Folder = folder;
         try
         {
-            Keep(Hold(Path.Combine(folder, "lock")));
+            _lock = Hold(folder);
             Headers = HeaderStore.Open(Path.Combine(folder, "headers.db"), network, Checkpoints.Anchors(network)); // disposed with the access
-            Access = Keep(OpenAccess(parsed));
+            Access = Keep(openAccess(this));
             Wallet = new ChainWallet(Access, Keep(WalletStore.Open(Path.Combine(folder, "wallet.db"))), owner, SystemRandomSource.Shared, TimeProvider.System);
         }
         catch
@@ -60,22 +66,28 @@ internal sealed class WalletSession : IDisposable
 
     public ChainWallet Wallet { get; }
 
-    public static WalletSession Open(CommandContext context, ParseResult parsed)
+    /// <summary>Opens them for one command; held until disposed.</summary>
+    public static WalletSession Open(CommandContext context, ParseResult parsed) => Open(
+        context.Home, context.Identity.ReadTrustId(), WalletOptions.ReadNetwork(parsed), session => session.OpenAccess(parsed));
+
+    /// <summary>Opens them for the agent, which lets go of them between its rounds; they are asked through nodes, a <see cref="ChainAccess"/>.</summary>
+    public static WalletSession Open(AgentHome home, TrustId owner, ChainChoice choice, RpcPatience patience) => Open(
+        home, owner, choice.ToNetwork(), session => new ChainAccess(choice.ToNodes(patience), session.Headers, TimeProvider.System));
+
+    private static WalletSession Open(AgentHome home, TrustId owner, ChainNetwork network, Func<WalletSession, IChainAccess> openAccess)
     {
-        ChainNetwork network = WalletOptions.ReadNetwork(parsed);
-        context.Home.Ensure();
-        string folder = Path.Combine(context.Home.FullPath, "chain");
-        PrivateFolder.Ensure(folder);
-        folder = Path.Combine(folder, network.Name);
+        home.Ensure();
+        PrivateFolder.Ensure(home.Chain);
+        string folder = Path.Combine(home.Chain, network.Name);
         PrivateFolder.Ensure(folder);
         try
         {
-            return new WalletSession(parsed, network, context.Identity.ReadTrustId(), folder);
+            return new WalletSession(network, owner, folder, openAccess);
         }
         catch (InvalidDataException e)
         {
             throw new AgentException(
-                ExitCode.Failure, $"{e.Message} Move '{folder}' away: nothing in it is needed to own coins, and of names only names.db, for those not revealed yet.", e);
+                ExitCode.Failure, $"{e.Message} Move '{folder}' away: keep channels.db, which holds money; nothing else in it is needed to own coins, and of names only names.db, for those not revealed yet.", e);
         }
     }
 
@@ -112,7 +124,20 @@ internal sealed class WalletSession : IDisposable
         {
             last.Dispose();
         }
+
+        LetGo();
     }
+
+    /// <summary>Lets other processes have their turn; <see cref="HoldAgainAsync"/> before the next use.</summary>
+    public void LetGo()
+    {
+        _lock?.Dispose();
+        _lock = null;
+    }
+
+    /// <exception cref="AgentException">A command has held them for too long.</exception>
+    public async Task HoldAgainAsync(CancellationToken cancellationToken) =>
+        _lock = await Task.Run(() => Hold(Folder), cancellationToken).ConfigureAwait(false);
 
     private T Keep<T>(T opened)
         where T : IDisposable
@@ -130,7 +155,7 @@ internal sealed class WalletSession : IDisposable
             return new PeerAccess(Network, peers, Headers, sightings, ProgramHash.FromTrustId(Owner), SystemRandomSource.Shared, TimeProvider.System);
         }
 
-        var access = new ChainAccess(WalletOptions.ReadNodes(parsed, Network), Headers, TimeProvider.System);
+        var access = new ChainAccess(WalletOptions.Read(parsed).ToNodes(), Headers, TimeProvider.System);
         if (WalletOptions.ReadArbiters(parsed, Network) is { } arbiters)
         {
             // Another first set is another story: it has a file of its own.
@@ -141,15 +166,23 @@ internal sealed class WalletSession : IDisposable
         return access;
     }
 
-    private static FileStream Hold(string path)
+    private static FileStream Hold(string folder)
     {
-        try
+        long begun = TimeProvider.System.GetTimestamp();
+        while (true)
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new AgentException(ExitCode.Failure, "Another command uses this wallet: wait until it is done.", e);
+            try
+            {
+                return new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (TimeProvider.System.GetElapsedTime(begun) < Patience)
+            {
+                Thread.Sleep(LookEvery);
+            }
+            catch (IOException e)
+            {
+                throw new AgentException(ExitCode.Failure, "Another command uses this wallet: wait until it is done.", e);
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using Carrier.Chain.Blocks;
 using Carrier.Chain.Dpos;
 using Carrier.Chain.Headers;
 using Carrier.Chain.Primitives;
@@ -209,6 +210,46 @@ public sealed class ChainAccess : IChainAccess
         return new CoinReport(proved, answered, statements);
     }
 
+    /// <summary>Whether any node that answers no longer lists an output as unspent; null when none answers. Hearsay: a reason to search the blocks, and no more.</summary>
+    public async Task<bool?> IsSaidSpentAsync(OutPoint point, ProgramHash owner, CancellationToken cancellationToken)
+    {
+        bool? isSpent = null;
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<IReadOnlyList<CoinClaim>> coins = await node.UnspentAsync(owner, cancellationToken).ConfigureAwait(false);
+            if (coins.IsGood)
+            {
+                isSpent = isSpent is true || !coins.Value!.Any(claim => claim.OutPoint == point);
+            }
+        }
+
+        return isSpent;
+    }
+
+    /// <summary>Looks through a block of our chain for whatever spends an output. The block is whole when its ids give the header's merkle root, whoever sent it.</summary>
+    public async Task<BlockSearch> FindSpenderAsync(BlockHeader header, OutPoint point, CancellationToken cancellationToken)
+    {
+        BlockSearch best = new(false, null, []);
+        foreach (RpcNode node in InOrder())
+        {
+            NodeAnswer<BlockSummary> block = await node.BlockAsync(header.Hash, cancellationToken).ConfigureAwait(false);
+            if (!block.IsGood || MerkleTree.Root(block.Value!.TransactionIds.AsSpan()) != header.MerkleRoot)
+            {
+                continue;
+            }
+
+            BlockSearch search = await SearchAsync(node, block.Value.TransactionIds, point, cancellationToken).ConfigureAwait(false);
+            if (search.Spender is not null || search is { IsWhole: true, Unreadable.Count: 0 })
+            {
+                return search;
+            }
+
+            best = search.IsWhole ? search : best; // another node may give what this one garbled
+        }
+
+        return best;
+    }
+
     public async Task<IReadOnlyList<(string Node, SendOutcome Outcome, string Detail)>> BroadcastAsync(Transaction transaction, CancellationToken cancellationToken)
     {
         List<(string, SendOutcome, string)> outcomes = [];
@@ -249,6 +290,28 @@ public sealed class ChainAccess : IChainAccess
         }
 
         _store.Dispose();
+    }
+
+    private static async Task<BlockSearch> SearchAsync(RpcNode node, IEnumerable<Hash256> ids, OutPoint point, CancellationToken cancellationToken)
+    {
+        List<Hash256> unreadable = [];
+        bool isWhole = true;
+        foreach (Hash256 id in ids)
+        {
+            NodeAnswer<TransactionSighting> seen = await node.TransactionAsync(id, cancellationToken).ConfigureAwait(false);
+            if (seen.IsGood && seen.Value!.Transaction.Inputs.Any(input => input.Previous == point))
+            {
+                return new BlockSearch(true, seen.Value.Transaction, []);
+            }
+
+            isWhole &= seen.IsGood || seen.Fault == NodeFault.Malformed;
+            if (seen.Fault == NodeFault.Malformed)
+            {
+                unreadable.Add(id);
+            }
+        }
+
+        return new BlockSearch(isWhole, null, unreadable);
     }
 
     /// <summary>Healthy nodes first; the others are asked last, never forgotten.</summary>

@@ -29,11 +29,21 @@ public sealed record ProvedTransaction(Transaction Transaction, BlockHeader Head
     public bool IsSound => Branch.Proves(Transaction.Id, Header.MerkleRoot);
 }
 
+/// <summary>What a search through one block gave.</summary>
+/// <param name="IsWhole">Every transaction of the block was given, readable or not.</param>
+/// <param name="Spender">The one that was looked for.</param>
+/// <param name="Unreadable">Transactions no node gave in a form this client can read. A spend could hide there: to be told, never passed over in silence.</param>
+public sealed record BlockSearch(bool IsWhole, Transaction? Spender, IReadOnlyList<Hash256> Unreadable);
+
 /// <summary>Where a transaction is.</summary>
 /// <param name="Proved">The proof, when it is in a block of our chain.</param>
 /// <param name="Waiting">The transaction, when a node has it at all.</param>
 /// <param name="Statements">What each node said.</param>
-public sealed record Inclusion(ProvedTransaction? Proved, Transaction? Waiting, IReadOnlyList<NodeStatement> Statements);
+public sealed record Inclusion(ProvedTransaction? Proved, Transaction? Waiting, IReadOnlyList<NodeStatement> Statements)
+{
+    /// <summary>Whether any node answered at all, be it that it does not know the transaction.</summary>
+    public bool IsAnswered => Statements.Any(statement => statement.Fault is NodeFault.None or NodeFault.Error);
+}
 
 /// <summary>An output proved to be in a block.</summary>
 /// <param name="Disputed">A node that answered did not list it: it may be spent, or hidden. Never counted as ours to spend.</param>

@@ -46,6 +46,10 @@ public sealed record PayerPolicy
 {
     /// <summary>How much may be paid beyond what was received: the most that can be lost, fees aside.</summary>
     public Sela PrepaidWindow { get; init; }
+
+    /// <summary>Whether an acknowledgement counts as what was received. So it is where one simply pays: the receipt is all that is owed, and the window bounds what
+    /// is on its way.</summary>
+    public bool TakesReceipts { get; init; }
 }
 
 /// <summary>Why a payment is not made.</summary>

@@ -42,6 +42,9 @@ public sealed record ChannelRecord
     /// <summary>The highest voucher of which the payer knows that the payee has it on disk.</summary>
     public Sela Acknowledged { get; init; }
 
+    /// <summary>What this side lets the other owe it, set when it made the channel: on the payer's side, how far it pays ahead.</summary>
+    public Sela Window { get; init; }
+
     /// <summary>This side lost its record and has it back from the other: the channel is only closed any more.</summary>
     public bool IsRestored { get; init; }
 }

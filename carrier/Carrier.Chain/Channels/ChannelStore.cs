@@ -9,11 +9,11 @@ namespace Carrier.Chain.Channels;
 /// <summary>The channels of one home in SQLite. A record returned from is flushed: WAL with <c>synchronous=FULL</c>.</summary>
 /// <remarks>
 /// One row a channel; a voucher replaces the one before it, which is worth nothing any more. A failed write is final: nothing may be sent or acknowledged
-/// afterwards, the store is closed, and a restart begins from what the file holds. One thread at a time. There is no key in here and nothing secret.
+/// afterwards, the store is closed, and a restart begins from what the file holds. Any thread may write. There is no key in here and nothing secret.
 /// </remarks>
 public sealed class ChannelStore : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     private const string Schema =
         """
@@ -35,15 +35,17 @@ public sealed class ChannelStore : IDisposable
             co_signed BLOB NOT NULL,
             delivered INTEGER NOT NULL,
             acknowledged INTEGER NOT NULL,
-            restored INTEGER NOT NULL
+            restored INTEGER NOT NULL,
+            window INTEGER NOT NULL
         ) WITHOUT ROWID;
         """;
 
     private const string Columns =
-        "id, role, state, payer, payee, deposit, fee, lock_height, funding, gate, refund, sequence, cumulative, voucher, co_signed, delivered, acknowledged, restored";
+        "id, role, state, payer, payee, deposit, fee, lock_height, funding, gate, refund, sequence, cumulative, voucher, co_signed, delivered, acknowledged, restored, window";
 
     private readonly SqliteConnection _connection;
     private readonly SqliteCommand _write;
+    private readonly Lock _gate = new();
     private bool _hasFailed;
 
     private ChannelStore(SqliteConnection connection)
@@ -71,21 +73,24 @@ public sealed class ChannelStore : IDisposable
     public void Write(ChannelRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        if (_hasFailed)
+        lock (_gate)
         {
-            throw new IOException("An earlier write of the channel store failed; it has to be opened again.");
-        }
+            if (_hasFailed)
+            {
+                throw new IOException("An earlier write of the channel store failed; it has to be opened again.");
+            }
 
-        try
-        {
-            Bind(record);
-            _ = _write.ExecuteNonQuery();
-        }
-        catch (SqliteException e)
-        {
-            // The kernel may have dropped the pages, and a second try would report success.
-            _hasFailed = true;
-            throw new IOException("The channel store could not write.", e);
+            try
+            {
+                Bind(record);
+                _ = _write.ExecuteNonQuery();
+            }
+            catch (SqliteException e)
+            {
+                // The kernel may have dropped the pages, and a second try would report success.
+                _hasFailed = true;
+                throw new IOException("The channel store could not write.", e);
+            }
         }
     }
 
@@ -93,6 +98,7 @@ public sealed class ChannelStore : IDisposable
     /// <exception cref="InvalidDataException">A row is no channel.</exception>
     public IReadOnlyList<ChannelRecord> ReadAll()
     {
+        using Lock.Scope scope = _gate.EnterScope();
         using SqliteCommand command = _connection.CreateCommand();
 #pragma warning disable CA2100 // Made of constants.
         command.CommandText = $"SELECT {Columns} FROM channel;";
@@ -138,6 +144,7 @@ public sealed class ChannelStore : IDisposable
             Delivered = Amount(reader, 15),
             Acknowledged = Amount(reader, 16),
             IsRestored = reader.GetBoolean(17),
+            Window = Amount(reader, 18),
         };
     }
 
@@ -167,5 +174,6 @@ public sealed class ChannelStore : IDisposable
         values[15].Value = record.Delivered.Value;
         values[16].Value = record.Acknowledged.Value;
         values[17].Value = record.IsRestored;
+        values[18].Value = record.Window.Value;
     }
 }

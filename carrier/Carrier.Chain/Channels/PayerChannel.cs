@@ -34,6 +34,7 @@ public sealed class PayerChannel : ChannelSide
     public static PayerChannel Propose(ChannelTerms terms, Transaction funding, IChannelSigner key, PayerPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(funding);
+        ArgumentNullException.ThrowIfNull(policy);
         var record = new ChannelRecord
         {
             Channel = funding.Id,
@@ -41,6 +42,7 @@ public sealed class PayerChannel : ChannelSide
             Terms = terms,
             State = ChannelState.Proposed,
             Funding = funding.Encode(),
+            Window = policy.PrepaidWindow,
         };
         var channel = new PayerChannel(record, isDurable: false, key, policy);
         channel.SendOpen();
@@ -72,7 +74,8 @@ public sealed class PayerChannel : ChannelSide
             return PaymentRefusal.OverCapacity;
         }
 
-        if (cumulative.Value - Record.Delivered.Value > _policy.PrepaidWindow.Value)
+        Sela received = _policy.TakesReceipts ? Record.Acknowledged : Record.Delivered;
+        if (cumulative.Value - received.Value > _policy.PrepaidWindow.Value)
         {
             return PaymentRefusal.OverWindow;
         }
@@ -88,6 +91,15 @@ public sealed class PayerChannel : ChannelSide
         if (Record.Delivered.TryAdd(worth, out Sela delivered))
         {
             Change(Record with { Delivered = delivered });
+        }
+    }
+
+    /// <summary>Takes back a proposal nobody has accepted. Its coins never left, and an acceptance that comes later changes nothing.</summary>
+    public void Withdraw()
+    {
+        if (Record.State == ChannelState.Proposed)
+        {
+            End(ChannelState.Abandoned);
         }
     }
 

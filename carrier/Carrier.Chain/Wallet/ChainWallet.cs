@@ -12,6 +12,8 @@ public sealed class ChainWallet(IChainAccess access, WalletStore store, TrustId 
 {
     private const int NonceBytes = 8;
 
+    private static readonly HashSet<OutPoint> NoneHeld = [];
+
     public ProgramHash Account { get; } = ProgramHash.FromTrustId(owner);
 
     private UnixTime Now => new(time.GetUtcNow().ToUnixTimeSeconds());
@@ -68,19 +70,24 @@ public sealed class ChainWallet(IChainAccess access, WalletStore store, TrustId 
     /// <summary>Everything sent and received, as proved.</summary>
     public IReadOnlyList<HistoryEntry> History() => WalletHistory.Of(store.Sent(), store.Received(), access.Headers.Tip.Header.Height);
 
-    private async Task<Sending> PayAsync(
-        OwnerKey key, Transaction payment, Sela amount, Sela fee, string recipient, string note, CancellationToken cancellationToken)
+    /// <summary>Chooses coins for outputs and signs, and does no more: for a transaction that must not leave yet. Before it does, <see cref="Intend"/>.</summary>
+    /// <param name="key">The account's key.</param>
+    /// <param name="payment">Its outputs and payload; inputs, change and signature are added.</param>
+    /// <param name="amount">What the outputs take in all.</param>
+    /// <param name="fee">At least <see cref="CoinSelection.MinFee"/>.</param>
+    /// <param name="held">Coins others of our own prepared transactions spend.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Null when the coins that may be spent now are not enough.</returns>
+    public async Task<PreparedPayment?> PrepareAsync(
+        OwnerKey key, Transaction payment, Sela amount, Sela fee, IReadOnlySet<OutPoint> held, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(key);
-        if (fee < CoinSelection.MinFee)
-        {
-            return new Sending(SendingResult.FeeTooLow, null, []);
-        }
-
+        ArgumentNullException.ThrowIfNull(payment);
+        ArgumentNullException.ThrowIfNull(held);
         Balance balance = await BalanceAsync(cancellationToken).ConfigureAwait(false);
-        if (CoinSelection.Choose(balance.Spendable, amount, fee) is not { } choice)
+        if (CoinSelection.Choose(balance.Spendable.Where(coin => !held.Contains(coin.OutPoint)), amount, fee) is not { } choice)
         {
-            return new Sending(SendingResult.NotEnough, null, []);
+            return null;
         }
 
         // A Record without any output is refused by the chain: then change is made whatever its size.
@@ -99,7 +106,29 @@ public sealed class ChainWallet(IChainAccess access, WalletStore store, TrustId 
             Outputs = outputs,
             LockTime = choice.Coins.Max(coin => coin.Output.OutputLock),
         });
-        store.AddIntent(signed, Now, amount, choice.Fee, recipient, note);
+        return new PreparedPayment(signed, choice.Fee);
+    }
+
+    /// <summary>Notes that a transaction is about to leave; once it is on disk every sync tracks it and hands it in again. Noting one twice changes nothing.</summary>
+    public void Intend(Transaction transaction, Sela amount, Sela fee, string recipient, string note) =>
+        store.AddIntent(transaction, Now, amount, fee, recipient, note);
+
+    private async Task<Sending> PayAsync(
+        OwnerKey key, Transaction payment, Sela amount, Sela fee, string recipient, string note, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        if (fee < CoinSelection.MinFee)
+        {
+            return new Sending(SendingResult.FeeTooLow, null, []);
+        }
+
+        if (await PrepareAsync(key, payment, amount, fee, NoneHeld, cancellationToken).ConfigureAwait(false) is not { } prepared)
+        {
+            return new Sending(SendingResult.NotEnough, null, []);
+        }
+
+        Transaction signed = prepared.Transaction;
+        Intend(signed, amount, prepared.Fee, recipient, note);
         var outcomes = await access.BroadcastAsync(signed, cancellationToken).ConfigureAwait(false);
         if (!outcomes.Any(outcome => outcome.Outcome.IsTaken()) && outcomes.All(outcome => outcome.Outcome != SendOutcome.Unknown))
         {
@@ -141,6 +170,9 @@ public sealed class ChainWallet(IChainAccess access, WalletStore store, TrustId 
         }
     }
 }
+
+/// <summary>A signed transaction that nobody has seen, and what it pays the miner.</summary>
+public sealed record PreparedPayment(Transaction Transaction, Sela Fee);
 
 /// <summary>How a payment went.</summary>
 /// <param name="Nodes">What each node made of it.</param>

@@ -23,6 +23,7 @@ internal sealed class PendingResolve(NodeThread thread, TrustId peer) : PendingO
     protected override ulong Begin(Instant now) => Machine.Resolve(now, peer);
 
     private static ResolvedDevice Describe(PeerDevice device) => new(
+        device.Delegation.OwnerPublicKey,
         device.ExchangeKey,
         device.Record.Candidates,
         [.. device.Record.Homes.Select(home => new SeedAddress(home.Key, home.Endpoint))],

@@ -65,15 +65,15 @@ internal static class VouchersCommand
         }
 
         (IDuplexPipe payerEnd, IDuplexPipe payeeEnd) = PipePair.Create(PipeBytes);
-        using var payerTalk = new ChannelConversation(payer, payerStore, payerEnd, PerformAsync);
-        using var payeeTalk = new ChannelConversation(payee, payeeStore, payeeEnd, PerformAsync);
-        Task payeeRuns = Task.Run(() => payeeTalk.RunAsync(CancellationToken.None));
-        Task payerRuns = Task.Run(() => payerTalk.RunAsync(CancellationToken.None));
+        using var payerTalk = new ChannelShell(payer, payerStore, PerformAsync);
+        using var payeeTalk = new ChannelShell(payee, payeeStore, PerformAsync);
+        Task payeeRuns = Task.Run(() => payeeTalk.RunAsync(payeeEnd, CancellationToken.None));
+        Task payerRuns = Task.Run(() => payerTalk.RunAsync(payerEnd, CancellationToken.None));
         await UntilAsync(() => ledger.Pool.Count == 1).ConfigureAwait(false);
         await MineAsync(ledger, ChannelLimits.FinalConfirmations, payer, payerTalk, payee, payeeTalk).ConfigureAwait(false);
 
         long start = Stopwatch.GetTimestamp();
-        int paid = await payerTalk.PayAsync(payer, new Sela(Price), count, CancellationToken.None).ConfigureAwait(false);
+        (int paid, _) = await payerTalk.PayAsync(payer, new Sela(Price), count, CancellationToken.None).ConfigureAwait(false);
         await UntilAsync(() => payer.Record.Acknowledged == payer.Record.Cumulative).ConfigureAwait(false);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
 
@@ -135,7 +135,7 @@ internal static class VouchersCommand
     }
 
     private static async Task MineAsync(
-        TransactionLedger ledger, uint blocks, PayerChannel payer, ChannelConversation payerTalk, PayeeChannel payee, ChannelConversation payeeTalk)
+        TransactionLedger ledger, uint blocks, PayerChannel payer, ChannelShell payerTalk, PayeeChannel payee, ChannelShell payeeTalk)
     {
         ChannelSight sight;
         lock (ledger)

@@ -59,6 +59,9 @@ internal sealed class MemoryNetwork
         public Task<IReadOnlyList<DeviceReport>> ResolveAsync(TrustId peer, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyList<DeviceReport>>([new DeviceReport("d0", 1, ["192.0.2.1:1"], [], null)]);
 
+        public Task<OwnerPublicKey> FindOwnerKeyAsync(TrustId peer, CancellationToken cancellationToken) =>
+            throw new NetworkException(NetworkFailure.NotFound, "Nobody has a key here.");
+
         public Task<StatusReport> GetStatusAsync(CancellationToken cancellationToken) =>
             Task.FromResult(new StatusReport(TrustId.ToString(), "client", true, [], [], "unknown", [], 0, 0, 0));
 

@@ -183,13 +183,13 @@ public sealed class ChannelKillTests
     {
         using ChannelStore store = ChannelStore.Open(file);
         using ChannelSide machine = Machine(role, store);
-        using var talk = new ChannelConversation(machine, store, pipe, static (_, _) => default);
+        using var talk = new ChannelShell(machine, store, static (_, _) => default);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task paying = machine is PayerChannel payer ? PayAsync(talk, payer, done.Token) : Task.CompletedTask;
         try
         {
             talk.Handled += (_, _) => look(machine.Record);
-            await talk.RunAsync(cancellationToken);
+            await talk.RunAsync(pipe, cancellationToken);
         }
         catch (IOException)
         {
@@ -202,11 +202,11 @@ public sealed class ChannelKillTests
     }
 
     /// <summary>Small payments for as long as somebody takes them.</summary>
-    private static async Task PayAsync(ChannelConversation talk, PayerChannel payer, CancellationToken cancellationToken)
+    private static async Task PayAsync(ChannelShell talk, PayerChannel payer, CancellationToken cancellationToken)
     {
         try
         {
-            while (await talk.PayAsync(payer, new Sela(1), 8, cancellationToken) > 0)
+            while ((await talk.PayAsync(payer, new Sela(1), 8, cancellationToken)).Paid > 0)
             {
                 await Task.Yield();
             }

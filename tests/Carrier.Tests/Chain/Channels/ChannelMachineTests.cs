@@ -67,6 +67,34 @@ public class ChannelMachineTests
     }
 
     [Fact]
+    public void TryPay_where_receipts_are_all_that_is_owed_is_bounded_by_what_is_not_acknowledged()
+    {
+        using var payer = new PayerChannel(OpenRecord(ChannelRole.Payer), Payer, Prepaying with { TakesReceipts = true });
+        Assert.Equal(PaymentRefusal.None, payer.TryPay(new Sela(10_000)));
+        payer.Received(new Sela(10_000)); // not what counts here
+        Assert.Equal(PaymentRefusal.OverWindow, payer.TryPay(new Sela(1)));
+        Assert.True(payer.Handle(new AckMessage(Funding.Id, 1, new Sela(10_000))));
+        Assert.Equal(PaymentRefusal.None, payer.TryPay(new Sela(10_000)));
+    }
+
+    [Fact]
+    public void Withdraw_takes_a_proposal_back_for_good_and_nothing_else()
+    {
+        using PayerChannel payer = PayerChannel.Propose(Terms, Funding, Payer, Prepaying);
+        OpenMessage open = Assert.Single(Drain(payer).Sent<OpenMessage>());
+        Assert.Equal(ChannelRefusal.None, PayeeChannel.TryAccept(open, Payee, Policy, 0, isFunded: false, out PayeeChannel? payee));
+        using PayeeChannel _ = payee!;
+        payer.Withdraw();
+        Assert.Equal(ChannelState.Abandoned, payer.Record.State);
+        Assert.False(payer.Handle(Assert.Single(Drain(payee!).Sent<AcceptMessage>())));
+        Assert.Empty(Drain(payer).Broadcasts());
+
+        using PayerChannel paying = OpenPayer();
+        paying.Withdraw();
+        Assert.Equal(ChannelState.Open, paying.Record.State);
+    }
+
+    [Fact]
     public void Handle_voucher_is_acknowledged_only_once_it_is_on_disk_and_never_falls()
     {
         using PayeeChannel payee = OpenPayee();
