@@ -17,6 +17,11 @@ public sealed partial class NodeMachine
         _ = isTunnelled ? _tunnelled.Add(remote) : _tunnelled.Remove(remote);
         _homes?.Refresh(now, remote);
         _dht.AskSeedsAgain(now);
+        if (_tunnelled.Count == 0)
+        {
+            _natTest?.Restart(now); // its questions go by UDP
+        }
+
         Settle(now);
     }
 

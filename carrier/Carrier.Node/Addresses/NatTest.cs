@@ -149,7 +149,7 @@ internal sealed class NatTest(HomeMachine homes, LocalAddresses addresses, Socke
         return isOurs;
     }
 
-    // Where nothing is translated to an address of the internet, or by one port a peer, there is nothing to knock at that a peer would.
+    // Homes on a private network tell nothing of what the internet may send us.
     private void Listen(Instant now, Endpoint seenAt)
     {
         if (seenAt.Scope != AddressScope.Global)

@@ -7,6 +7,7 @@ public sealed class PunchPlanTests
 {
     private static readonly NatDescription Cone = new(NatMapping.EndpointIndependent);
     private static readonly NatDescription Open = Cone with { Filtering = NatFiltering.EndpointIndependent };
+    private static readonly NatDescription ByAddress = Cone with { Filtering = NatFiltering.AddressDependent };
     private static readonly NatDescription Wide = new(NatMapping.AddressDependent, Allocation: PortAllocation.Random, LowestPort: 1024, HighestPort: 65_535);
     private static readonly NatDescription Block = Wide with { LowestPort = 4096, HighestPort = 4351 };
     private static readonly NatDescription Sequential = Wide with { Allocation = PortAllocation.Sequential, Step = 2, LastPort = 65_500 };
@@ -20,6 +21,10 @@ public sealed class PunchPlanTests
         { Wide, Cone, PunchRole.Call, PunchRole.Probe },
         { Wide, default, PunchRole.Call, PunchRole.Probe },
         { Wide, Open, PunchRole.Simultaneous, PunchRole.Simultaneous },
+        { Wide, ByAddress, PunchRole.Simultaneous, PunchRole.Simultaneous },
+        { Sequential, ByAddress, PunchRole.Simultaneous, PunchRole.Simultaneous },
+        { Block, Block, PunchRole.Relay, PunchRole.Relay },
+        { Wide, Wide with { Filtering = NatFiltering.AddressDependent }, PunchRole.Relay, PunchRole.Relay },
         { Sequential, Sequential, PunchRole.Mirror, PunchRole.Mirror },
         { Sequential, Wide, PunchRole.Relay, PunchRole.Relay },
         { Wide, Wide, PunchRole.Relay, PunchRole.Relay },
@@ -33,6 +38,13 @@ public sealed class PunchPlanTests
         Assert.Equal(roleOfOther, PunchPlan.For(other, one).Role);
         Assert.InRange(PunchPlan.For(one, other).Sockets, 0, PunchPlan.MaxSockets);
         Assert.InRange(PunchPlan.For(one, other).Probes, 0, PunchPlan.MaxProbes);
+    }
+
+    [Fact]
+    public void For_two_cones_leaves_a_fresh_socket_for_when_challenges_fail()
+    {
+        PunchPlan plan = PunchPlan.For(Cone, Cone);
+        Assert.Equal((1, 2, false), (plan.Sockets, plan.Attempts, plan.IsHeavy));
     }
 
     [Fact]

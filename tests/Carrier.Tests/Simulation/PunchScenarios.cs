@@ -153,6 +153,30 @@ public class PunchScenarios(ITestOutputHelper output)
         Assert.InRange(times[Trials * 99 / 100], 0, 5);
     }
 
+    /// <summary>Every ordered pair of NATs, 40 ms apart: from the dial by TrustID to the session, lookup included.</summary>
+    [Fact]
+    public void Dial_between_any_two_nats_has_a_session_soon()
+    {
+        List<double> times = [];
+        ulong seed = 400;
+        foreach (NatKind from in Enum.GetValues<NatKind>())
+        {
+            foreach (NatKind to in Enum.GetValues<NatKind>())
+            {
+                using ReachPair pair = new(seed++, from, to);
+                pair.World.Network.RunFor(TimeSpan.FromSeconds(3));
+                Instant start = pair.World.Network.Now;
+                _ = pair.World.Connect(pair.A, pair.B);
+                times.Add((pair.World.Network.Now - start).TotalMilliseconds);
+            }
+        }
+
+        times.Sort();
+        output.WriteLine($"{times.Count} pairs: session after p50 {times[times.Count / 2]:F0} ms, p90 {times[times.Count * 9 / 10]:F0}, most {times[^1]:F0}");
+        Assert.InRange(times[times.Count / 2], 0, 200);
+        Assert.InRange(times[times.Count * 9 / 10], 0, 350);
+    }
+
     [Theory]
     [InlineData(5, 30)]
     [InlineData(50, 500)]

@@ -41,7 +41,7 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
             await CaseAsync("upgrade", 3, tries => UpgradeAsync(bench, disturbance, a, b, tries));
             await CaseAsync("rebind", 20, tries => bench.RecoverAsync("NAT rebinding, another port", a, b, tries, 1000, () => disturbance.RebindAsync(a, cancellation)));
             await CaseAsync("move", 10, tries => bench.RecoverAsync("another address, inside and outside", a, b, tries, 1000, () => disturbance.MoveAsync(a, cancellation)));
-            await CaseAsync("relay", 3, tries => bench.RecoverAsync("relay killed", hardA, hardB, tries, 2000, () => KillRelayAsync(network, fleet, hardA, hardB, cancellation)));
+            await CaseAsync("relay", 3, tries => bench.RecoverAsync("relay killed", hardA, hardB, tries, 2000, () => KillRelayAsync(network, fleet, hardA, hardB, cancellation), fresh: true));
             await CaseAsync("suspend", 3, tries => bench.RecoverAsync("process stopped for 5 s", a, b, tries, 1000, () => Disturbance.SuspendAsync(fleet[a], cancellation)));
             await CaseAsync("unplug", 3, tries => bench.RecoverAsync("link down for 3 s", a, b, tries, 1000, () => disturbance.UnplugAsync(a, cancellation)));
         }
@@ -122,12 +122,17 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
         }
 
         /// <summary>One stream lives through all tries, a second one the other way: half of the tries each. A stream that broke is opened anew.</summary>
-        public async Task RecoverAsync(string name, Site from, Site to, int tries, double barMs, Func<Task> disturb)
+        /// <param name="fresh">Both agents restart before each try.</param>
+        public async Task RecoverAsync(string name, Site from, Site to, int tries, double barMs, Func<Task> disturb, bool fresh = false)
         {
-            await RestartAsync(from, to);
             var times = new List<double>();
             for (int i = 0; i < tries;)
             {
+                if (i == 0 || fresh)
+                {
+                    await RestartAsync(from, to);
+                }
+
                 bool down = i >= tries / 2;
                 int until = down ? tries : Math.Max(1, tries / 2);
                 await using LivingStream stream = await LivingStream.OpenAsync(Network, Fleet[from], Fleet[to], down, Cancellation);
@@ -138,9 +143,10 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
                     await Task.Delay(Settled, Cancellation);
                     await disturb();
                     TimeSpan? time = await stream.NextArrivalAsync(RecoveryDeadline, Cancellation);
-                    lives = time is not null && stream.InOrder;
+                    bool recovered = time is not null && stream.InOrder;
+                    lives = recovered && !fresh;
                     Tally.Say($"  {i + 1}/{tries}  {name}, {(down ? "receiving" : "sending")}: {(time is { } t ? $"{t.TotalMilliseconds:F0} ms" : "lost")}");
-                    if (lives)
+                    if (recovered)
                     {
                         times.Add(time!.Value.TotalMilliseconds);
                     }
