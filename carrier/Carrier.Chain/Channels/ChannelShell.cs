@@ -25,6 +25,9 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
     private readonly TimeSpan _peerPatience = peerPatience ?? DefaultPeerPatience;
     private PipeWriter? _output;
     private CancellationTokenSource? _reading;
+
+    // What broke the stream that _reading is of: its reader was cancelled and tells.
+    private Exception? _broken;
     private Exception? _failure;
 
     /// <summary>Raised within its turn, after something was handled and all it led to was done.</summary>
@@ -64,6 +67,10 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
                     return;
                 }
             }
+        }
+        catch (OperationCanceledException) when (_broken is not null && !cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException("The stream to the other side of the channel broke.", _broken);
         }
         finally
         {
@@ -124,6 +131,7 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
     {
         _reading?.Cancel();
         _reading = reading;
+        _broken = null;
         Volatile.Write(ref _output, stream.Output);
         machine.Connected();
     }
@@ -209,6 +217,7 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
         catch (Exception e) when (e is IOException or TimeoutException)
         {
             Volatile.Write(ref _output, null);
+            _broken = e;
             _reading?.Cancel();
         }
     }
