@@ -241,6 +241,12 @@ public sealed class PayerChannel : ChannelSide
 
         if (resume.Cumulative <= Record.Cumulative)
         {
+            if (Record.State == ChannelState.Proposed)
+            {
+                SendOpen(); // it has accepted, and the answer was lost: it answers again
+                return true;
+            }
+
             Acknowledge(resume.Cumulative);
             if (resume.Cumulative < Record.Cumulative && Record.State == ChannelState.Open)
             {

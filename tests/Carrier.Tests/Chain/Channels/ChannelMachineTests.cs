@@ -33,6 +33,22 @@ public class ChannelMachineTests
     }
 
     [Fact]
+    public void Resume_of_a_payee_whose_accept_was_lost_is_answered_with_the_proposal_again()
+    {
+        using PayerChannel payer = PayerChannel.Propose(Terms, Funding, Payer, Prepaying);
+        OpenMessage open = Assert.Single(Drain(payer).Sent<OpenMessage>());
+        Assert.Equal(ChannelRefusal.None, PayeeChannel.TryAccept(open, Payee, Policy, 0, isFunded: false, out PayeeChannel? payee));
+        using PayeeChannel _ = payee!;
+        Drain(payee!); // while no stream was there
+
+        payee!.Connected();
+        Assert.True(payer.Handle(Assert.Single(Drain(payee).Sent<ResumeMessage>())));
+        Assert.True(payee.Handle(Assert.Single(Drain(payer).Sent<OpenMessage>())));
+        Assert.True(payer.Handle(Assert.Single(Drain(payee).Sent<AcceptMessage>())));
+        Assert.Equal(ChannelState.Funding, payer.Record.State);
+    }
+
+    [Fact]
     public void TryPay_voucher_is_on_disk_before_it_is_sent_and_a_group_shares_one_write()
     {
         using PayerChannel payer = OpenPayer();
