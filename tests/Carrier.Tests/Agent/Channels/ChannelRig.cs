@@ -36,7 +36,7 @@ internal sealed class ChannelRig : IAsyncDisposable
             Process devnet = rig.Start("devnet-home", "devnet", "--port", "0");
             string[] ready = (await LineAsync(devnet, "READY ")).Split(' ');
             rig._node = new Uri(ready[1]);
-            rig._chain = ["--network", "devnet", "--foundation", ready[Array.IndexOf(ready, "foundation") + 1], "--node", ready[1]];
+            rig._chain = ["--network", "devnet", "--node", ready[1]];
             foreach (string home in (string[])["a", "b"])
             {
                 JsonElement made = (await rig.RunAsync(home, "init", "--no-passphrase", "--json")).Lines[0];
