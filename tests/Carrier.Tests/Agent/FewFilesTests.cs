@@ -7,8 +7,8 @@ namespace Carrier.Tests.Agent;
 /// <summary>A daemon that may open few files, and is made to run out of them.</summary>
 public sealed class FewFilesTests : IAsyncDisposable
 {
-    /// <summary>Enough to start (90 are not), and fewer than the commands that come take.</summary>
-    private const int Files = 110;
+    /// <summary>Enough to start and to dial (110 are not), and fewer than the commands that come take.</summary>
+    private const int Files = 140;
 
     private readonly AgentProcesses _processes = new();
 

@@ -120,33 +120,6 @@ public sealed class WalletCrashTests
         Assert.Equal(noted + 1, (uint)again.Sent().Count);
     }
 
-    [Fact]
-    public async Task Payment_whose_intent_cannot_be_noted_does_not_leave()
-    {
-        using var disk = SmallDisk.MountOrSkip(kilobytes: 512);
-        using var folder = new TemporaryFolder();
-        using var key = RedeemScriptTests.Key("payee");
-        await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
-        using var access = ChainAccessTests.Open(folder, node);
-        using WalletStore store = WalletStore.Open(disk.File("wallet.db"));
-        var wallet = new ChainWallet(access, store, key.TrustId, new Carrier.Simulation.SeededRandom(1), TimeProvider.System);
-        _ = await wallet.SyncAsync(CancellationToken.None);
-        _ = await wallet.BalanceAsync(CancellationToken.None);
-        _ = disk.Fill();
-        void NoteOn()
-        {
-            for (uint i = 0; ; i++)
-            {
-                Note(store, Intent(1, i));
-            }
-        }
-
-        _ = Assert.Throws<SqliteException>((Action)NoteOn);
-        _ = await Assert.ThrowsAsync<SqliteException>(() =>
-            wallet.SendAsync(key, ProgramHash.FromTrustId(key.TrustId), Sela.FromEla(1), CoinSelection.DefaultFee, "", CancellationToken.None));
-        Assert.Empty(node.Pool);
-    }
-
     private static Transaction Intent(uint run, uint number) => new()
     {
         Attributes = [new(AttributeUsage.Nonce, BitConverter.GetBytes(((ulong)run << 32) | number))],
