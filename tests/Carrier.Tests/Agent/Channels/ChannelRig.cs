@@ -15,6 +15,9 @@ internal sealed class ChannelRig : IAsyncDisposable
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>A session whose other end was killed is given up after its idle timeout, a minute; then the payer dials again.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+
     private readonly TemporaryFolder _folder = new();
     private readonly List<Process> _processes = [];
     private readonly Dictionary<string, Process> _daemons = [];
@@ -133,7 +136,7 @@ internal sealed class ChannelRig : IAsyncDisposable
 
     public static async Task UntilAsync(Func<Task<bool>> holds)
     {
-        using var patience = new CancellationTokenSource(SeedProcess.Patience);
+        using var patience = new CancellationTokenSource(Patience);
         while (!await holds())
         {
             await Task.Delay(LookEvery, patience.Token);
