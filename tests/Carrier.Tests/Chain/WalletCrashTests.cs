@@ -5,7 +5,6 @@ using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
 using Carrier.Chain.Wallet;
 using Carrier.Tests.Storage;
-using Microsoft.Data.Sqlite;
 
 namespace Carrier.Tests.Chain;
 
@@ -87,37 +86,6 @@ public sealed class WalletCrashTests
             flipped[at] ^= 0x10;
             Assert.InRange(Reopen(folder, database, flipped), 0, Count);
         }
-    }
-
-    [Fact]
-    public void Intent_on_a_full_disk_is_refused_and_what_was_noted_before_stays()
-    {
-        using var disk = SmallDisk.MountOrSkip(kilobytes: 512);
-        string file = disk.File("wallet.db");
-        uint noted = 0;
-        string hog;
-        using (WalletStore store = WalletStore.Open(file))
-        {
-            Note(store, Intent(1, noted++));
-            hog = disk.Fill();
-            void NoteOn()
-            {
-                while (true)
-                {
-                    Note(store, Intent(1, noted));
-                    noted++;
-                }
-            }
-
-            _ = Assert.Throws<SqliteException>((Action)NoteOn);
-            Assert.Equal(noted, (uint)store.Sent().Count);
-        }
-
-        File.Delete(hog);
-        using WalletStore again = WalletStore.Open(file);
-        Assert.Equal(noted, (uint)again.Sent().Count);
-        Note(again, Intent(1, noted));
-        Assert.Equal(noted + 1, (uint)again.Sent().Count);
     }
 
     private static Transaction Intent(uint run, uint number) => new()
