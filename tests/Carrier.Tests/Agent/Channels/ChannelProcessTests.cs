@@ -55,7 +55,7 @@ public sealed class ChannelProcessTests
         Assert.Equal(0.25m, await rig.BalanceAsync("b"));
 
         // The export is that same close, and to hand it in again harms nobody.
-        _ = await rig.RunOnChainAsync("nobody", "channel", "broadcast", export);
+        Assert.Equal(0, (await rig.RunOnChainAsync("nobody", "channel", "broadcast", export)).Code);
         Assert.Empty(await rig.PoolAsync());
         // Back again, the payer finds its channel over.
         await rig.UpAsync("a");
