@@ -15,16 +15,15 @@ public sealed class CarrierSession : IAsyncDisposable
 
     private readonly SessionDriver _driver;
     private readonly Queue<CarrierStream> _opened = new(); // by the peer; locked
-    private SemaphoreSlim? _openings;
+    private List<Awaited<CarrierStream?>>? _accepts; // who waits for the peer's next stream; locked as _opened
+    private Awaited<bool>? _ended; // what closing waits for; locked as _opened
     private SemaphoreSlim? _datagrams;
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile PathStatus _path;
     private volatile CarrierException? _end;
     private volatile int _maxDatagramBytes;
 
-    // One released for each stream opened, and one for the end. Made when first needed, as the other: an idle session must stay small.
-    private SemaphoreSlim Openings => LazyInitializer.EnsureInitialized(ref _openings, static () => new SemaphoreSlim(0));
-
+    // Made when first needed, as the list above: an idle session must stay small.
     private SemaphoreSlim Datagrams => LazyInitializer.EnsureInitialized(ref _datagrams, static () => new SemaphoreSlim(0));
 
     internal CarrierSession(SessionDriver driver, PathStatus path)
@@ -76,25 +75,28 @@ public sealed class CarrierSession : IAsyncDisposable
     /// <summary>Waits for the peer's next stream; null when the session has ended.</summary>
     public async ValueTask<CarrierStream?> AcceptStreamAsync(CancellationToken cancellationToken = default)
     {
-        while (true)
+        Awaited<CarrierStream?> accept;
+        lock (_opened)
         {
             // Looked at first: what came before the end is still taken.
-            bool isOver = _end is not null;
-            lock (_opened)
+            if (_opened.TryDequeue(out CarrierStream? stream))
             {
-                if (_opened.TryDequeue(out CarrierStream? stream))
-                {
-                    return stream;
-                }
+                return stream;
             }
 
-            if (isOver)
+            if (_end is not null)
             {
-                _ = Openings.Release(); // whoever else waits hears of it too
                 return null;
             }
 
-            await Openings.WaitAsync(cancellationToken).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            accept = _driver.NewAwaited<CarrierStream?>();
+            (_accepts ??= []).Add(accept);
+        }
+
+        await using (cancellationToken.UnsafeRegister((_, token) => CancelAccept(accept, token), null).ConfigureAwait(false))
+        {
+            return await accept.Task.ConfigureAwait(false);
         }
     }
 
@@ -151,16 +153,27 @@ public sealed class CarrierSession : IAsyncDisposable
     public async Task CloseAsync(ulong code = 0, string reason = "")
     {
         ArgumentNullException.ThrowIfNull(reason);
+        Awaited<bool> ended;
+        lock (_opened)
+        {
+            if (_end is not null)
+            {
+                return;
+            }
+
+            ended = _ended ??= _driver.NewAwaited<bool>();
+        }
+
         if (code == 0)
         {
-            _driver.Post(new NetworkCall<bool>(now =>
+            _driver.RunOrPost(new NetworkCall<bool>(now =>
             {
                 _driver.CloseWhenDelivered(now, code, reason);
                 return true;
             }));
             try
             {
-                await Closed.WaitAsync(Linger).ConfigureAwait(false);
+                await ended.Task.WaitAsync(Linger).ConfigureAwait(false);
                 return;
             }
             catch (TimeoutException)
@@ -174,7 +187,7 @@ public sealed class CarrierSession : IAsyncDisposable
             _driver.Close(now, code, reason);
             return true;
         }));
-        await Closed.ConfigureAwait(false);
+        await ended.Task.ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
@@ -183,10 +196,18 @@ public sealed class CarrierSession : IAsyncDisposable
     {
         lock (_opened)
         {
+            while (_accepts is [{ } accept, ..])
+            {
+                _accepts.RemoveAt(0);
+                if (accept.TrySucceed(stream))
+                {
+                    return;
+                }
+            }
+
             if (_opened.Count < MaxUnaccepted)
             {
                 _opened.Enqueue(stream);
-                _ = Openings.Release();
                 return;
             }
         }
@@ -214,10 +235,26 @@ public sealed class CarrierSession : IAsyncDisposable
 
     internal void OnClosed(CarrierException reason)
     {
-        _end = reason;
-        _ = Openings.Release();
+        lock (_opened)
+        {
+            _end = reason;
+            _accepts?.ForEach(static accept => accept.TrySucceed(null));
+            _accepts = null;
+            _ = _ended?.TrySucceed(true);
+        }
+
         OnDatagrams();
         _ = _closed.TrySetResult();
+    }
+
+    private void CancelAccept(Awaited<CarrierStream?> accept, CancellationToken cancellationToken)
+    {
+        lock (_opened)
+        {
+            _ = _accepts?.Remove(accept);
+        }
+
+        _ = accept.TryCancel(cancellationToken);
     }
 
     // The application's code on a thread of the pool: what it throws would end the process, and keep the news from the other subscribers.

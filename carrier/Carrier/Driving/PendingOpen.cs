@@ -6,25 +6,25 @@ namespace Carrier.Driving;
 /// <summary>A wish for a stream, which waits while the peer's limit is reached.</summary>
 internal sealed class PendingOpen(SessionDriver session) : NetworkWork
 {
-    private readonly TaskCompletionSource<CarrierStream> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Awaited<CarrierStream> _result = session.NewAwaited<CarrierStream>();
 
-    public bool IsGivenUp => _result.Task.IsCompleted;
+    public bool IsGivenUp => _result.IsDecided;
 
     public async ValueTask<CarrierStream> RunAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         session.RunOrPost(this);
         await using (cancellationToken.UnsafeRegister(
-            static (state, token) => ((PendingOpen)state!)._result.TrySetCanceled(token), this).ConfigureAwait(false))
+            static (state, token) => ((PendingOpen)state!)._result.TryCancel(token), this).ConfigureAwait(false))
         {
             return await _result.Task.ConfigureAwait(false);
         }
     }
 
     /// <summary>False when nobody waits any more.</summary>
-    public bool TrySucceed(CarrierStream stream) => _result.TrySetResult(stream);
+    public bool TrySucceed(CarrierStream stream) => _result.TrySucceed(stream);
 
-    public void Fail(CarrierException reason) => _result.TrySetException(reason);
+    public void Fail(CarrierException reason) => _result.TryFail(reason);
 
     protected internal override void Run(Instant now) => session.Open(now, this);
 

@@ -14,14 +14,14 @@ internal abstract class PendingOperation : NetworkWork
 /// <summary>A pending operation whose result is a <typeparamref name="T"/>.</summary>
 internal abstract class PendingOperation<T>(NodeThread thread) : PendingOperation
 {
-    private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Awaited<T> _result = new(thread);
     private ulong _operation;
 
-    /// <summary>Posts it and waits. Cancelling gives the wait up, and with it what the machine had begun.</summary>
+    /// <summary>Begins it, here and now if this thread may, and waits. Cancelling gives the wait up, and with it what the machine had begun.</summary>
     public async Task<T> RunAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        thread.Post(this);
+        thread.RunOrPost(this);
         await using (cancellationToken.UnsafeRegister(static (state, token) => ((PendingOperation<T>)state!).Cancel(token), this).ConfigureAwait(false))
         {
             return await _result.Task.ConfigureAwait(false);
@@ -41,13 +41,13 @@ internal abstract class PendingOperation<T>(NodeThread thread) : PendingOperatio
     }
 
     /// <summary>False when nobody waits any more.</summary>
-    protected bool TrySucceed(T result) => _result.TrySetResult(result);
+    protected bool TrySucceed(T result) => _result.TrySucceed(result);
 
-    protected void Fail(CarrierException reason) => _result.TrySetException(reason);
+    protected void Fail(CarrierException reason) => _result.TryFail(reason);
 
     protected internal override void Run(Instant now)
     {
-        if (!_result.Task.IsCompleted)
+        if (!_result.IsDecided)
         {
             // Known before its answer can be drained: that happens later in the same turn.
             _operation = Begin(now);
@@ -59,7 +59,7 @@ internal abstract class PendingOperation<T>(NodeThread thread) : PendingOperatio
 
     private void Cancel(CancellationToken cancellationToken)
     {
-        if (_result.TrySetCanceled(cancellationToken))
+        if (_result.TryCancel(cancellationToken))
         {
             thread.Post(new NetworkCall<bool>(_ => Forget()));
         }

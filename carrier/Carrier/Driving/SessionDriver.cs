@@ -56,6 +56,9 @@ internal sealed class SessionDriver : NetworkWork
     /// <inheritdoc cref="NetworkThread.RunOrPost"/>
     public void RunOrPost(NetworkWork work) => _thread.RunOrPost(work);
 
+    /// <summary>Something of this session that the application awaits.</summary>
+    public Awaited<T> NewAwaited<T>() => new(_thread);
+
     public void LogSubscriberFailed(Exception exception) => _thread.LogSubscriberFailed(Node, exception);
 
     /// <summary>Takes one thing the machine says.</summary>

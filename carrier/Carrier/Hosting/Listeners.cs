@@ -29,7 +29,7 @@ internal sealed class Listeners(ILogger logger) : IDisposable
         }
     }
 
-    /// <summary>Hands a session to its handler, on the thread pool. Called on the network thread.</summary>
+    /// <summary>Hands a session to its handler, where the application wakes up. Called on the network thread.</summary>
     public void Begin(Instant now, SessionDriver session)
     {
         lock (_lock)
@@ -46,7 +46,9 @@ internal sealed class Listeners(ILogger logger) : IDisposable
                 return;
             }
 
-            _running.Add(session, RunAsync(session, handler));
+            Awaited<CarrierSession> start = session.NewAwaited<CarrierSession>();
+            _running.Add(session, RunAsync(session, start.Task, handler));
+            _ = start.TrySucceed(session.Session);
         }
     }
 
@@ -65,10 +67,9 @@ internal sealed class Listeners(ILogger logger) : IDisposable
     /// <summary>Only after every handler's end.</summary>
     public void Dispose() => _stop.Dispose();
 
-    private async Task RunAsync(SessionDriver driver, Func<CarrierSession, CancellationToken, Task> handler)
+    private async Task RunAsync(SessionDriver driver, Task<CarrierSession> start, Func<CarrierSession, CancellationToken, Task> handler)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // no handler runs on the network thread
-        await HandleAsync(driver.Session, handler).ConfigureAwait(false);
+        await HandleAsync(await start.ConfigureAwait(false), handler).ConfigureAwait(false);
         lock (_lock)
         {
             _ = _running.Remove(driver);
