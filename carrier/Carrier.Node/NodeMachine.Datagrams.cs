@@ -214,6 +214,19 @@ public sealed partial class NodeMachine
         }
     }
 
+    private void Reconnect(Instant now, NodeSession session)
+    {
+        ulong search = _nextOperation;
+        if (_dialer is not null && _dialer.TryReconnect(now, session, search))
+        {
+            _nextOperation++;
+            if (!_directory.TrySearch(now, session.Peer, search, forDial: true))
+            {
+                _dialer.Resolved(now, Clock, search, [], networkAnswered: false, final: true);
+            }
+        }
+    }
+
     private void Settle(Instant now, in SessionSignal signal)
     {
         switch (signal.Kind)
@@ -223,7 +236,7 @@ public sealed partial class NodeMachine
                 break;
             case SessionEffectKind.Silent when !signal.Session.IsRemoved:
                 _homes?.CheckNow(now);
-                _dialer?.Reconnect(now, signal.Session);
+                Reconnect(now, signal.Session);
                 break;
             case SessionEffectKind.PunchCalled when !signal.Session.IsRemoved:
                 _puncher?.OnCalled(now, signal.Session);

@@ -1,6 +1,8 @@
 using System.CommandLine;
-using Carrier.Agent.Channels;
 using System.Data.Common;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Carrier.Agent.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Network;
 using Carrier.Agent.Service;
@@ -55,7 +57,7 @@ internal sealed class CommandContext
             {
                 end = new EndReply(ExitCode.Cancelled, "Stopped.");
             }
-            catch (DbException e)
+            catch (ExternalException e) when (IsOfDatabase(e))
             {
                 end = new EndReply(ExitCode.Failure, $"A file of this home could not be used ({e.Message}). Make room on the disk, or see who else has it open, and run the command again: nothing was sent that was not noted.");
             }
@@ -67,6 +69,10 @@ internal sealed class CommandContext
             context.Presenter.End(end);
             return (int)end.ExitCode;
         };
+
+    // A method of its own, so that System.Data is loaded for an exception that may be one of its own and not for every command.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsOfDatabase(ExternalException e) => e is DbException;
 
     /// <summary>Runs a request on the agent of this home; without one, on a node that lives as long as the command.</summary>
     public async Task RunAsync(ControlRequest request, CancellationToken cancellationToken)

@@ -65,11 +65,12 @@ internal sealed class Dialer(
         return true;
     }
 
-    /// <summary>The lookup found devices, perhaps none; <paramref name="final"/> when it is over.</summary>
+    /// <summary>The lookup for a dial or a lost session found devices, perhaps none; <paramref name="final"/> when it is over.</summary>
     public void Resolved(Instant now, in WallClock clock, ulong id, IReadOnlyList<PeerDevice> devices, bool networkAnswered, bool final)
     {
         if (!_dials.TryGetValue(id, out Dial? dial))
         {
+            _reconnections.Resolved(id, devices, final);
             return;
         }
 
@@ -171,8 +172,9 @@ internal sealed class Dialer(
     /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Connected"/> or <see cref="NotConnected"/>.</summary>
     public bool TryConnectRequest(out ConnectRequest request) => _initiations.TryConnectRequest(out request);
 
-    /// <summary>The path of a session swallows what is sent: the peer's homes are asked for another.</summary>
-    public void Reconnect(Instant now, NodeSession session) => _reconnections.OnSilent(now, session);
+    /// <summary>The path of a session swallows what is sent: the peer's homes are asked for another. True when the caller is to look the peer up and to
+    /// report by <see cref="Resolved"/> under the number <paramref name="search"/>: it may have other homes by now.</summary>
+    public bool TryReconnect(Instant now, NodeSession session, ulong search) => _reconnections.OnSilent(now, session, search);
 
     /// <summary>As <see cref="TryConnectRequest"/>, for a live session; the owner reports by <see cref="Reconnected"/>, or not at all.</summary>
     public bool TryReconnectRequest(out ReconnectRequest request) => _reconnections.TryRequest(out request);

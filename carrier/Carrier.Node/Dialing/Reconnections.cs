@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Node.Addresses;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 
 namespace Carrier.Node.Dialing;
@@ -12,7 +13,8 @@ internal readonly record struct ReconnectRequest(NodeSession Session, HomeContac
 /// <summary>Sessions that lost their way: each of the peer's homes is asked for a channel, and the first packet over it is the session's own.</summary>
 /// <remarks>
 /// Covers a relay that died, a dialler whose address changed under its channels, and a peer that lets in only whom it has sent to. The initiator does
-/// it, which knows the other's homes; the responder meanwhile sees to its own registrations, over which it is then found.
+/// it, which knows the other's homes; the responder meanwhile sees to its own registrations, over which it is then found. The homes are those of the
+/// record that was dialled, and those of a newer one as soon as a lookup finds it: a device dialled just after its start named the first home it had.
 /// </remarks>
 internal sealed class Reconnections(LocalAddresses addresses)
 {
@@ -20,22 +22,53 @@ internal sealed class Reconnections(LocalAddresses addresses)
     private const int MaxWaiting = 1024;
 
     private readonly Queue<ReconnectRequest> _requests = new();
+    private readonly Dictionary<ulong, NodeSession> _searches = [];
 
     /// <summary>Between two tries of one session: homes are asked again only when what they did had its chance.</summary>
     public static TimeSpan Interval => TimeSpan.FromSeconds(1);
 
-    /// <summary>The path of a session swallows what is sent.</summary>
-    public void OnSilent(Instant now, NodeSession session)
+    /// <summary>The path of a session swallows what is sent. True when the peer is to be looked up as <paramref name="search"/>; <see cref="Resolved"/> follows.</summary>
+    public bool OnSilent(Instant now, NodeSession session, ulong search)
     {
-        if (session.Device is not { } device || now < session.ReconnectAt || _requests.Count + device.Record.Homes.Count > MaxWaiting)
+        if (session.Device is not { } device || now < session.ReconnectAt)
+        {
+            return false;
+        }
+
+        session.ReconnectAt = now + Interval;
+        Request(session, device.Record.Homes);
+        bool searches = !session.IsSought && _searches.Count < MaxWaiting;
+        if (searches)
+        {
+            session.IsSought = true;
+            _searches.Add(search, session);
+        }
+
+        return searches;
+    }
+
+    /// <summary>A lookup found devices, perhaps none: homes that the session's device did not name before are asked too.</summary>
+    public void Resolved(ulong search, IReadOnlyList<PeerDevice> devices, bool final)
+    {
+        if (!_searches.TryGetValue(search, out NodeSession? session))
         {
             return;
         }
 
-        session.ReconnectAt = now + Interval;
-        foreach (HomeContact home in device.Record.Homes.Where(home => addresses.IsWorthTrying(home.Candidate)))
+        PeerDevice known = session.Device!;
+        foreach (PeerDevice found in devices)
         {
-            _requests.Enqueue(new ReconnectRequest(session, home));
+            if (found.ExchangeKey == known.ExchangeKey && found.Sequence > known.Sequence)
+            {
+                Request(session, found.Record.Homes.Except(known.Record.Homes));
+                session.Device = known = found;
+            }
+        }
+
+        if (final)
+        {
+            session.IsSought = false;
+            _ = _searches.Remove(search);
         }
     }
 
@@ -52,5 +85,16 @@ internal sealed class Reconnections(LocalAddresses addresses)
         }
 
         return bytes > 0;
+    }
+
+    private void Request(NodeSession session, IEnumerable<HomeContact> homes)
+    {
+        foreach (HomeContact home in homes)
+        {
+            if (_requests.Count < MaxWaiting && addresses.IsWorthTrying(home.Candidate))
+            {
+                _requests.Enqueue(new ReconnectRequest(session, home));
+            }
+        }
     }
 }

@@ -34,11 +34,14 @@ public sealed class NodeSession : Deadlined
     /// <summary>What the peer told of the NAT before it.</summary>
     public NatDescription RemoteNat { get; internal set; }
 
-    /// <summary>The device dialled, with its homes; null where the peer dialled us.</summary>
+    /// <summary>The device dialled, with its homes as last known; null where the peer dialled us.</summary>
     internal PeerDevice? Device { get; set; }
 
     /// <summary>When homes may be asked again to lead a silent session to its peer.</summary>
     internal Instant ReconnectAt { get; set; }
+
+    /// <summary>Whether a lookup for the peer's homes is under way.</summary>
+    internal bool IsSought { get; set; }
 
     /// <summary>Whether the peer told of its NAT in the handshake: it then understands a call to punch.</summary>
     internal bool TellsNat { get; set; }

@@ -7,7 +7,10 @@ namespace Carrier.Tests.Agent;
 /// <summary>A daemon that may open few files, and is made to run out of them.</summary>
 public sealed class FewFilesTests : IAsyncDisposable
 {
-    /// <summary>Enough to start and to dial (110 are not), and fewer than the commands that come take.</summary>
+    /// <summary>
+    /// Enough to start and to dial, and fewer than the commands that come take. The runtime keeps two descriptors for every assembly it has loaded: of an idle
+    /// daemon's hundred, eighty are those, and a first dial and a first command load a dozen more.
+    /// </summary>
     private const int Files = 140;
 
     private readonly AgentProcesses _processes = new();

@@ -1,6 +1,6 @@
 using Carrier.Core;
-using Carrier.Nat;
 using Carrier.Fuzz.Targets;
+using Carrier.Nat;
 
 namespace Carrier.Tests.Nat;
 

@@ -1,5 +1,5 @@
-using Carrier.Nat;
 using Carrier.Fuzz.Targets;
+using Carrier.Nat;
 
 namespace Carrier.Tests.Nat;
 

@@ -68,6 +68,24 @@ public class LivingSessionScenarios(ITestOutputHelper output)
         Judge(stalls, $"death of the relay, the {sender} sending", medianMilliseconds: 2_000, mostMilliseconds: 2_500);
     }
 
+    /// <summary>The record that was dialled names one home; the device found others while the session ran, and its dialler had no reason to look again.</summary>
+    [Theory]
+    [InlineData(Side.Dialler)]
+    [InlineData(Side.Dialled)]
+    public void Relay_that_dies_is_replaced_by_a_home_the_peer_has_found_since_the_dial(Side sender)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 151; seed <= 153; seed++)
+        {
+            using Pair pair = new(seed, symmetric: true, sender, loneHome: true);
+            NetworkPath relay = pair.Session.Machine.Path;
+            pair.Run(() => pair.World.Nodes.Single(node => node.Host.Address == relay.Remote).Kill());
+            stalls.Add(pair.StallMilliseconds);
+        }
+
+        Judge(stalls, $"death of the only home known, the {sender} sending", medianMilliseconds: 2_000, mostMilliseconds: 3_500);
+    }
+
     [Theory]
     [InlineData(Side.Dialler, false)]
     [InlineData(Side.Dialled, false)]
@@ -108,14 +126,11 @@ public class LivingSessionScenarios(ITestOutputHelper output)
         /// <param name="seed">Of the world.</param>
         /// <param name="symmetric">Whether both NATs are, so that the relay is all there is.</param>
         /// <param name="sender">Whose stream it is; the other side sends acknowledgements alone.</param>
-        public Pair(ulong seed, bool symmetric, Side sender = Side.Dialler)
+        /// <param name="loneHome">Whether there is one serving node when the session begins, and three more later.</param>
+        public Pair(ulong seed, bool symmetric, Side sender = Side.Dialler, bool loneHome = false)
         {
             World = new SimulatedWorld(seed);
-            for (int i = 0; i < 4; i++)
-            {
-                World.AddServing();
-            }
-
+            AddServing(loneHome ? 1 : 4);
             NatA = NewNat(symmetric);
             NatB = NewNat(symmetric);
             A = World.AddDeviceBehind(NatA);
@@ -127,7 +142,15 @@ public class LivingSessionScenarios(ITestOutputHelper output)
             ulong dial = A.Dial(B.Identity!.TrustId, "bulk");
             Assert.True(World.Network.RunUntil(() => A.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)), $"seed {seed}: no session");
             Session = A.Dialed[dial];
-            World.Network.RunFor(TimeSpan.FromSeconds(3));
+            if (loneHome)
+            {
+                AddServing(3);
+                World.Network.RunFor(TimeSpan.FromSeconds(5));
+                Acquaint(A);
+                Acquaint(B);
+            }
+
+            World.Network.RunFor(TimeSpan.FromSeconds(loneHome ? 8 : 3));
             Assert.Equal(symmetric, Session.Machine.Path.IsRelayed);
             if (sender == Side.Dialler)
             {
@@ -165,6 +188,21 @@ public class LivingSessionScenarios(ITestOutputHelper output)
         }
 
         public void Dispose() => World.Dispose();
+
+        private void AddServing(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                World.AddServing();
+            }
+        }
+
+        // A lookup passes by every node there is.
+        private void Acquaint(SimulatedNode node)
+        {
+            _ = node.Machine.Resolve(World.Network.Now, node.Identity!.TrustId);
+            node.Host.Pump();
+        }
 
         private VirtualNat NewNat(bool symmetric) => symmetric
             ? World.NewSymmetricNat(NatPorts.Random)

@@ -1,8 +1,8 @@
 using System.Formats.Cbor;
 using Carrier.Core;
+using Carrier.Fuzz.Targets;
 using Carrier.Nat;
 using Carrier.Node.Homes;
-using Carrier.Fuzz.Targets;
 using Carrier.Tests.Nat;
 using Carrier.Tests.Protocol;
 
