@@ -26,7 +26,6 @@ public sealed partial class DhtMachine
 
     private static readonly TimeSpan TickInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ExpireInterval = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan SilenceBeforePing = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MinSeedInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxSeedInterval = TimeSpan.FromMinutes(1);
 
@@ -41,6 +40,13 @@ public sealed partial class DhtMachine
     private bool _hasJoined;
     private bool _isRefreshing;
     private int _checks;
+
+    /// <summary>How long an entry may be silent before it is pinged. A client's table is for its own lookups alone, which pass over the dead.</summary>
+    private TimeSpan SilenceBeforePing => IsServing ? TimeSpan.FromSeconds(30) : TimeSpan.FromMinutes(5);
+
+    private TimeSpan RefreshInterval => IsServing ? _options.RefreshInterval : _options.ClientRefreshInterval;
+
+    private TimeSpan PingInterval => IsServing ? _options.PingInterval : _options.ClientPingInterval;
 
     /// <summary>Adds a node to begin with, known by key and address. False when there are too many.</summary>
     public bool TryAddSeed(Instant now, in PublicKey key, Endpoint endpoint)
@@ -79,7 +85,7 @@ public sealed partial class DhtMachine
 
         if (now >= _nextPing && Table.TryFindSilent(now, SilenceBeforePing, out Contact silent))
         {
-            _nextPing = now + _options.PingInterval;
+            _nextPing = now + PingInterval;
             Ping(now, silent);
         }
 
@@ -106,7 +112,7 @@ public sealed partial class DhtMachine
         if (Table.Count > 0)
         {
             next = Instant.Min(next, Instant.Max(_nextPing, Table.SilentAt(SilenceBeforePing)));
-            next = Instant.Min(next, Table.StaleAt(_options.RefreshInterval));
+            next = Instant.Min(next, Table.StaleAt(RefreshInterval));
         }
         else if (_seeds.Count > 0)
         {
@@ -157,7 +163,7 @@ public sealed partial class DhtMachine
         }
 
         DhtKey target = Table.Centre;
-        if ((!_hasJoined || Table.TryTakeStale(now, _options.RefreshInterval, _random, out target))
+        if ((!_hasJoined || Table.TryTakeStale(now, RefreshInterval, _random, out target))
             && TryStart(now, target, OperationKind.Refresh, 1, out DhtOperation operation))
         {
             _isRefreshing = _operations.ContainsKey(operation.Value);

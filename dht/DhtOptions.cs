@@ -14,11 +14,17 @@ public sealed record DhtOptions
     /// <summary>A bucket no lookup went through for so long is refreshed.</summary>
     public TimeSpan RefreshInterval { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How often the entry silent longest is pinged; half a minute of silence at least.</summary>
+    /// <summary>The same of a node that does not serve: its table is for its own lookups alone, and each of those refreshes what it goes through.</summary>
+    public TimeSpan ClientRefreshInterval { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>How often a serving node pings the entry silent longest; half a minute of silence at least.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often own records are put again, with a tenth of jitter.</summary>
-    public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>The same of a node that does not serve, whose every ping costs battery and a NAT's mapping; five minutes of silence at least.</summary>
+    public TimeSpan ClientPingInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How often own records are put again, with a tenth of jitter: twice in their life; what changes is put at once.</summary>
+    public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>How long own signed records live without being put again; at most <see cref="Records.SignedRecord.MaxLifetime"/>.</summary>
     public TimeSpan RecordLifetime { get; init; } = TimeSpan.FromHours(1);

@@ -3,7 +3,7 @@ using Carrier.Simulation;
 namespace Carrier.Tests.Simulation;
 
 /// <summary>What a node does that nobody wants anything of: as little as it can.</summary>
-public class IdleScenarios
+public class IdleScenarios(ITestOutputHelper output)
 {
     [Fact]
     public void Idle_device_and_seed_wake_only_for_what_is_due()
@@ -23,5 +23,34 @@ public class IdleScenarios
         // A home is kept every 20 s or so and a silent node pinged every 30 s, each an exchange and the tick after it.
         Assert.InRange(deviceTurns, 1, 10 * 20);
         Assert.InRange(seedTurns, 1, 10 * 20);
+    }
+
+    [Theory]
+    [InlineData(NatBehaviour.EndpointIndependent)]
+    [InlineData(NatBehaviour.AddressAndPortDependent)]
+    public void Idle_device_behind_a_NAT_costs_at_most_sixty_bytes_a_second(NatBehaviour mapping)
+    {
+        const int Headers = 28; // IPv4 and UDP
+        var time = TimeSpan.FromHours(1);
+        using SimulatedWorld world = new(73);
+        for (int i = 0; i < 30; i++)
+        {
+            _ = world.AddServing(isSeed: i < 3);
+        }
+
+        VirtualNat nat = world.NewNat(mapping, NatBehaviour.AddressAndPortDependent);
+        SimulatedNode device = world.AddDeviceBehind(nat);
+        world.RunUntilReady(TimeSpan.FromSeconds(30));
+        world.Network.RunFor(TimeSpan.FromMinutes(5));
+        long bytes = 0;
+        world.Network.Tap = (from, to, datagram) =>
+        {
+            bool isOurs = from == device.Host || to.WithPort(0) == nat.PublicAddress;
+            bytes += isOurs ? datagram.Length + Headers : 0;
+            return true;
+        };
+        world.Network.RunFor(time);
+        output.WriteLine($"{mapping}: {bytes / time.TotalSeconds:F1} B/s both ways");
+        Assert.InRange(bytes / time.TotalSeconds, 1, 60);
     }
 }
