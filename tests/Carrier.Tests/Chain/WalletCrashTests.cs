@@ -5,6 +5,7 @@ using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
 using Carrier.Chain.Wallet;
 using Carrier.Tests.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace Carrier.Tests.Chain;
 
@@ -12,6 +13,11 @@ namespace Carrier.Tests.Chain;
 public sealed class WalletCrashTests
 {
     private const string ChildVariable = "CARRIER_TEST_WALLET";
+
+    private const string FullDiskVariable = "CARRIER_TEST_WALLET_FULL_DISK";
+
+    /// <summary>More intents than any disk of half a megabyte takes.</summary>
+    private const int MoreThanFits = 5_000;
 
     /// <summary>How many kills; <c>CARRIER_TEST_KILLS=1000</c> makes the long run.</summary>
     private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("CARRIER_TEST_KILLS") ?? "20", CultureInfo.InvariantCulture);
@@ -35,10 +41,16 @@ public sealed class WalletCrashTests
         Assert.True(noted.Count >= Kills);
     }
 
-    /// <summary>Where the child begins: this assembly is started again with <see cref="ChildVariable"/> set, and never reaches the test runner.</summary>
+    /// <summary>Where a child begins: this assembly is started again with a variable set, and never reaches the test runner.</summary>
     [ModuleInitializer]
     internal static void RunAsChild()
     {
+        if (Environment.GetEnvironmentVariable(FullDiskVariable) is { } small)
+        {
+            NoteUntilFull(small);
+            Environment.Exit(0);
+        }
+
         if (Environment.GetEnvironmentVariable(ChildVariable) is { } file)
         {
             using WalletStore store = WalletStore.Open(file);
@@ -86,6 +98,81 @@ public sealed class WalletCrashTests
             flipped[at] ^= 0x10;
             Assert.InRange(Reopen(folder, database, flipped), 0, Count);
         }
+    }
+
+    // In a process of its own, inside the mount: SQLite resolves links, and would find its way out of /proc/PID/root to the real disk.
+    [Fact]
+    public async Task Intent_on_a_full_disk_is_refused_and_what_was_noted_before_stays()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A file system of its own needs root on Linux: run the tests as root.");
+        using var folder = new TemporaryFolder();
+        string program = Path.Combine(AppContext.BaseDirectory, "Carrier.Tests");
+        string script = $"mount -t tmpfs -o size=512k,mode=700 tmpfs '{folder.Path}' || exit 77; exec '{program}'";
+        var start = new ProcessStartInfo("unshare", ["-m", "sh", "-c", script]) { RedirectStandardOutput = true };
+        start.Environment[FullDiskVariable] = folder.Path;
+        using Process child = Process.Start(start)!;
+        string said = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await child.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.SkipWhen(child.ExitCode == 77, "Nothing can be mounted here, though this is root.");
+
+        uint[] counts = [.. said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(uint.Parse)];
+        Assert.Equal(4, counts.Length); // noted, kept while full, kept with room again, and one more
+        Assert.InRange(counts[0], 1u, MoreThanFits - 1u);
+        Assert.Equal([counts[0], counts[0], counts[0], counts[0] + 1], counts);
+    }
+
+    [Fact]
+    public async Task Payment_whose_intent_cannot_be_noted_does_not_leave()
+    {
+        using var folder = new TemporaryFolder();
+        using var key = RedeemScriptTests.Key("payee");
+        await using var node = new FixtureNode(FixtureNode.RecordedBlocks());
+        using var access = ChainAccessTests.Open(folder, node);
+        string file = folder.File("refusing.db");
+        using WalletStore store = WalletStore.Open(file);
+        var wallet = new ChainWallet(access, store, key.TrustId, new Carrier.Simulation.SeededRandom(1), TimeProvider.System);
+        _ = await wallet.SyncAsync(CancellationToken.None);
+        using (var other = new SqliteConnection($"Data Source={file};Pooling=False"))
+        {
+            other.Open();
+            using SqliteCommand refuse = other.CreateCommand();
+            refuse.CommandText = "CREATE TRIGGER refuse BEFORE INSERT ON sent BEGIN SELECT RAISE(ABORT, 'no room'); END";
+            _ = refuse.ExecuteNonQuery();
+        }
+
+        _ = await Assert.ThrowsAsync<SqliteException>(() =>
+            wallet.SendAsync(key, ProgramHash.FromTrustId(key.TrustId), Sela.FromEla(1), CoinSelection.DefaultFee, "", CancellationToken.None));
+        Assert.Empty(node.Pool);
+    }
+
+    private static void NoteUntilFull(string folder)
+    {
+        string file = Path.Combine(folder, "wallet.db");
+        string hog = Path.Combine(folder, "hog");
+        File.WriteAllBytes(hog, new byte[128 * 1024]);
+        uint noted = 0;
+        using (WalletStore store = WalletStore.Open(file))
+        {
+            try
+            {
+                for (; noted < MoreThanFits; noted++)
+                {
+                    Note(store, Intent(1, noted));
+                }
+            }
+            catch (SqliteException e) when (e.SqliteErrorCode == 13) // SQLITE_FULL
+            {
+                Console.WriteLine(noted);
+            }
+
+            Console.WriteLine(store.Sent().Count);
+        }
+
+        File.Delete(hog);
+        using WalletStore again = WalletStore.Open(file);
+        Console.WriteLine(again.Sent().Count);
+        Note(again, Intent(1, noted));
+        Console.WriteLine(again.Sent().Count);
     }
 
     private static Transaction Intent(uint run, uint number) => new()
