@@ -22,6 +22,9 @@ internal sealed partial class ChannelService : IAsyncDisposable
     /// <summary>… with one peer.</summary>
     public const int MaxOfPeer = 16;
 
+    /// <summary>Channels that peers proposed and have not funded yet: proposing costs nothing, so it must not keep out those who pay.</summary>
+    public const int MaxUnfunded = 256;
+
     private const string StoreName = "channels.db";
 
     /// <summary>A node that is slow to answer is asked again in the next round, not in this one.</summary>
@@ -234,7 +237,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
             ChannelAcceptance? acceptance = ChannelSettings.Load(_home).Accept;
             bool isFunded = (await Desk.UseAsync(_ => Desk.Access.FindAsync(open.Channel, cancellationToken), cancellationToken).ConfigureAwait(false)).Proved is not null;
             if (Desk.Standing is not { Agreeing: > 0 } standing || !HasRoom(peer) || _live.ContainsKey(open.Channel)
-                || !(isFunded || acceptance?.Takes(peer) == true))
+                || !(isFunded || (acceptance?.Takes(peer) == true && HasRoomForUnfunded())))
             {
                 return (null, ChannelRefusal.NotNow);
             }
@@ -279,6 +282,8 @@ internal sealed partial class ChannelService : IAsyncDisposable
         LiveChannel[] running = [.. _live.Values.Where(channel => !channel.Machine.IsOver)];
         return running.Length < MaxChannels && running.Count(channel => channel.Peer == peer) < MaxOfPeer;
     }
+
+    private bool HasRoomForUnfunded() => _live.Values.Count(channel => channel is { IsPayer: false, Record.State: ChannelState.Funding }) < MaxUnfunded;
 
     private void RequireRoom(TrustId peer)
     {
