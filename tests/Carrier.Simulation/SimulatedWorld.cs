@@ -55,21 +55,25 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
 
     /// <summary>A port-restricted NAT that an unsolicited packet makes send to its sender from another port.</summary>
     public VirtualNat NewShiftingNat() => new(
-        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { ShiftsPorts = true };
+        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork())
+    { ShiftsPorts = true };
 
     /// <summary>A NAT with another port for every destination.</summary>
     public VirtualNat NewSymmetricNat(NatPorts ports, TimeSpan? mappingTimeout = null) => new(
-        NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork(), mappingTimeout) { Ports = ports };
+        NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork(), mappingTimeout)
+    { Ports = ports };
 
     /// <summary>A carrier's NAT that does not keep ports: one random port for all destinations.</summary>
     public VirtualNat NewRandomPortNat(NatBehaviour filtering, bool hairpins = false) => new(
-        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, filtering, Network.Random.Fork()) { PreservesPort = false, Hairpins = hairpins };
+        NextPublicAddress().WithPort(0), NatBehaviour.EndpointIndependent, filtering, Network.Random.Fork())
+    { PreservesPort = false, Hairpins = hairpins };
 
     /// <summary>A port-restricted home router on a carrier's network.</summary>
     /// <param name="carrier">The carrier's NAT.</param>
     /// <param name="number">Tells the homes of one carrier apart.</param>
     public VirtualNat NewHomeBehind(VirtualNat carrier, byte number) => new(
-        Endpoint.FromIPv4(0x64400000u + number, 0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork()) { Carrier = carrier };
+        Endpoint.FromIPv4(0x64400000u + number, 0), NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork())
+    { Carrier = carrier };
 
     /// <summary>Makes a NAT at an address of its own, for a device to move to.</summary>
     public VirtualNat NewNat(NatBehaviour mapping, NatBehaviour filtering, TimeSpan? mappingTimeout = null, bool hairpins = false, bool isolatesHosts = false) =>

@@ -10,7 +10,8 @@ internal static class ChannelAcceptCommand
 {
     private static readonly Option<string[]> From = new("--from")
     {
-        Description = "Who may open channels to you: TrustIDs, commas between them, or 'any'. Replaces those of before.", HelpName = "TRUSTID,…|any",
+        Description = "Who may open channels to you: TrustIDs, commas between them, or 'any'. Replaces those of before.",
+        HelpName = "TRUSTID,…|any",
     };
 
     private static readonly Option<bool> Nobody = new("--nobody") { Description = "Take no new channels. Those that are open go on." };
@@ -19,17 +20,20 @@ internal static class ChannelAcceptCommand
 
     private static readonly Option<string?> Window = new("--window")
     {
-        Description = "How much may be delivered before it is paid: the most you can lose. Default: 0.", HelpName = "ELA",
+        Description = "How much may be delivered before it is paid: the most you can lose. Default: 0.",
+        HelpName = "ELA",
     };
 
     private static readonly Option<uint?> Confirmations = new("--confirmations")
     {
-        Description = "Confirmations of the deposit, through two nodes, before payments count. Default: 6.", HelpName = "N",
+        Description = "Confirmations of the deposit, through two nodes, before payments count. Default: 6.",
+        HelpName = "N",
     };
 
     private static readonly Option<bool?> AlwaysOn = new("--always-on")
     {
-        Description = "This agent is up day and night: channels are closed 30 blocks before their lock height, not 720.", HelpName = "true|false",
+        Description = "This agent is up day and night: channels are closed 30 blocks before their lock height, not 720.",
+        HelpName = "true|false",
     };
 
     private static readonly Option<string?> CloseAt = new("--close-at") { Description = "Close a channel once this much was paid; 0 for never. Default: never.", HelpName = "ELA" };

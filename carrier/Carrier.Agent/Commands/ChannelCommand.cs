@@ -41,17 +41,22 @@ internal static class ChannelCommand
         var amount = new Argument<string>("amount") { Description = "The deposit, in ELA: what can be paid in all, and the fee of the close." };
         var window = new Option<string?>("--window")
         {
-            Description = "The most that is paid before the payee has acknowledged it. Default: no limit below the deposit.", HelpName = "ELA",
+            Description = "The most that is paid before the payee has acknowledged it. Default: no limit below the deposit.",
+            HelpName = "ELA",
         };
         var blocks = new Option<uint>("--blocks")
         {
-            Description = "Blocks until you can take back what was not paid, if the payee is gone. A block takes two minutes.", HelpName = "N", DefaultValueFactory = _ => DefaultBlocks,
+            Description = "Blocks until you can take back what was not paid, if the payee is gone. A block takes two minutes.",
+            HelpName = "N",
+            DefaultValueFactory = _ => DefaultBlocks,
         };
         var lockHeight = new Option<uint?>("--lock-height") { Description = "That height itself, instead of --blocks.", HelpName = "HEIGHT" };
         var fee = new Option<string?>("--fee") { Description = "What each of the channel's own transactions costs. Default: 0.0001.", HelpName = "ELA" };
         var confirmations = new Option<uint>("--confirmations")
         {
-            Description = "Confirmations of the deposit to wait for; 0 to wait for none.", HelpName = "N", DefaultValueFactory = _ => ChannelLimits.FinalConfirmations,
+            Description = "Confirmations of the deposit to wait for; 0 to wait for none.",
+            HelpName = "N",
+            DefaultValueFactory = _ => ChannelLimits.FinalConfirmations,
         };
         var command = new Command("open", "Open a channel to somebody, with a deposit out of the wallet.") { id, amount, window, blocks, lockHeight, fee, confirmations };
         command.SetAction(CommandContext.Action((context, parsed, cancellationToken) => context.RunOnDaemonAsync(

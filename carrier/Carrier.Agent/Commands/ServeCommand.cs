@@ -14,12 +14,15 @@ internal static class ServeCommand
 
     private static readonly Argument<string?> Name = new("name")
     {
-        Description = "What peers call it: letters, digits and -. With --http: http, unless told otherwise.", Arity = ArgumentArity.ZeroOrOne,
+        Description = "What peers call it: letters, digits and -. With --http: http, unless told otherwise.",
+        Arity = ArgumentArity.ZeroOrOne,
     };
 
     private static readonly Argument<string?> Target = new("target")
     {
-        Description = "Where it leads, such as 127.0.0.1:22.", HelpName = "host:port", Arity = ArgumentArity.ZeroOrOne,
+        Description = "Where it leads, such as 127.0.0.1:22.",
+        HelpName = "host:port",
+        Arity = ArgumentArity.ZeroOrOne,
     };
 
     private static readonly Option<string?> Folder = new("--http") { Description = "Serve a folder as a web site instead.", HelpName = "DIR" };
@@ -36,17 +39,22 @@ internal static class ServeCommand
 
     private static readonly Option<int> MaxConnections = new("--max-connections")
     {
-        Description = "Connections, or UDP flows, at one time.", DefaultValueFactory = _ => TunnelLimits.DefaultConnections, HelpName = "N",
+        Description = "Connections, or UDP flows, at one time.",
+        DefaultValueFactory = _ => TunnelLimits.DefaultConnections,
+        HelpName = "N",
     };
 
     private static readonly Option<int> MaxPerPeer = new("--max-per-peer")
     {
-        Description = "… of one TrustID.", DefaultValueFactory = _ => TunnelLimits.DefaultPerPeer, HelpName = "N",
+        Description = "… of one TrustID.",
+        DefaultValueFactory = _ => TunnelLimits.DefaultPerPeer,
+        HelpName = "N",
     };
 
     private static readonly Option<string?> Rate = new("--rate")
     {
-        Description = "Bytes a second, all connections and both ways together, such as 500k or 20M. Default: no limit.", HelpName = "RATE",
+        Description = "Bytes a second, all connections and both ways together, such as 500k or 20M. Default: no limit.",
+        HelpName = "RATE",
     };
 
     public static Command Build()

@@ -9,7 +9,9 @@ internal static class SocksCommand
 {
     private static readonly Option<int> Port = new("--port")
     {
-        Description = "The port to open here; 0 for a free one.", DefaultValueFactory = _ => 1080, HelpName = "PORT",
+        Description = "The port to open here; 0 for a free one.",
+        DefaultValueFactory = _ => 1080,
+        HelpName = "PORT",
     };
 
     public static Command Build()

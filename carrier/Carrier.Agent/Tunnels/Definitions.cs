@@ -66,6 +66,10 @@ internal sealed record TunnelReport(
 {
     public TunnelReport With(TunnelTotals totals) => this with
     {
-        Open = totals.Open, Total = totals.Total, Failed = totals.Failed, BytesIn = totals.BytesIn, BytesOut = totals.BytesOut,
+        Open = totals.Open,
+        Total = totals.Total,
+        Failed = totals.Failed,
+        BytesIn = totals.BytesIn,
+        BytesOut = totals.BytesOut,
     };
 }

@@ -87,7 +87,9 @@ internal sealed class TunnelClient : IAsyncDisposable
     {
         CertificateChainPolicy = new X509ChainPolicy
         {
-            TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true,
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
         },
 #pragma warning disable CA5359 // see above
         RemoteCertificateValidationCallback = (_, _, _, _) => true,

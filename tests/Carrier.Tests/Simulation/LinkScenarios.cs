@@ -13,7 +13,10 @@ public class LinkScenarios
 
     private static readonly LinkConditions Near = new()
     {
-        Delay = TimeSpan.FromMilliseconds(25), RateBitsPerSecond = 100_000_000, QueueBytes = 1 << 20, MtuBytes = 1_500,
+        Delay = TimeSpan.FromMilliseconds(25),
+        RateBitsPerSecond = 100_000_000,
+        QueueBytes = 1 << 20,
+        MtuBytes = 1_500,
     };
 
     private static readonly LinkConditions Far = Near with { Delay = TimeSpan.FromMilliseconds(100), RateBitsPerSecond = 20_000_000 };

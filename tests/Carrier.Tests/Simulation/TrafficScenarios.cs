@@ -15,7 +15,10 @@ public class TrafficScenarios(ITestOutputHelper output)
     // 10 % a way over two links each way; the jitter is many times the packet spacing, so nearly nothing keeps its order.
     private static readonly LinkProfile Rough = new()
     {
-        Delay = TimeSpan.FromMilliseconds(10), Jitter = TimeSpan.FromMilliseconds(15), Loss = 0.05, Duplication = 0.02,
+        Delay = TimeSpan.FromMilliseconds(10),
+        Jitter = TimeSpan.FromMilliseconds(15),
+        Loss = 0.05,
+        Duplication = 0.02,
     };
 
     private enum PathChange

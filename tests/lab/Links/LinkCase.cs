@@ -30,7 +30,10 @@ internal sealed record LinkCase(string Name, LinkConditions Link, LinkCrowd Crow
 
     private static readonly LinkConditions Near = new()
     {
-        Delay = TimeSpan.FromMilliseconds(25), RateBitsPerSecond = 100_000_000, QueueBytes = 1 << 20, MtuBytes = 1_500,
+        Delay = TimeSpan.FromMilliseconds(25),
+        RateBitsPerSecond = 100_000_000,
+        QueueBytes = 1 << 20,
+        MtuBytes = 1_500,
     };
 
     private static readonly LinkConditions Far = Near with { Delay = TimeSpan.FromMilliseconds(100), RateBitsPerSecond = 20_000_000 };

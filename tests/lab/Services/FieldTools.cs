@@ -20,7 +20,11 @@ internal sealed class FieldTools : IAsyncDisposable
     /// <summary>Each program and the Debian package that has it.</summary>
     public static IReadOnlyDictionary<string, string> Needed { get; } = new Dictionary<string, string>
     {
-        ["sshd"] = "openssh-server", ["ssh"] = "openssh-client", ["iperf3"] = "iperf3", ["nginx"] = "nginx-light", ["curl"] = "curl",
+        ["sshd"] = "openssh-server",
+        ["ssh"] = "openssh-client",
+        ["iperf3"] = "iperf3",
+        ["nginx"] = "nginx-light",
+        ["curl"] = "curl",
     };
 
     public string Folder { get; }

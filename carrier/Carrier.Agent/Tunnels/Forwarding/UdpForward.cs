@@ -122,7 +122,8 @@ internal sealed class UdpForward : IForward
 
         _log.Write(new AccessEntry(
             "out", _peer.ToString(), _service.Text, "udp", "forward", Math.Round(_time.GetElapsedTime(begun).TotalMilliseconds, 1),
-            meter.BytesIn, meter.BytesOut, end) { Dropped = flow.Dropped == 0 ? null : flow.Dropped });
+            meter.BytesIn, meter.BytesOut, end)
+        { Dropped = flow.Dropped == 0 ? null : flow.Dropped });
         _ended(end);
     }
 

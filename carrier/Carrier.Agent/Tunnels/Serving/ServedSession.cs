@@ -94,7 +94,8 @@ internal sealed class ServedSession(IPeerSession session, ServiceHost host, Acce
             service.Leave(session.Peer);
             log.Write(new AccessEntry(
                 "in", session.Peer.ToString(), service.Definition.Name, service.Protocol, null,
-                Math.Round(time.GetElapsedTime(begun).TotalMilliseconds, 1), meter.BytesIn, meter.BytesOut, end) { Dropped = dropped == 0 ? null : dropped });
+                Math.Round(time.GetElapsedTime(begun).TotalMilliseconds, 1), meter.BytesIn, meter.BytesOut, end)
+            { Dropped = dropped == 0 ? null : dropped });
         }
 
         if (end == TunnelEnd.TargetUnreachable)

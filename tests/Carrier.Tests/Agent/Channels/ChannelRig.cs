@@ -86,7 +86,9 @@ internal sealed class ChannelRig : IAsyncDisposable
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Carrier.Agent.dll"), "--home", _folder.File(home), .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardInput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
         };
         Process process = Process.Start(start)!;
         process.StandardInput.Close();

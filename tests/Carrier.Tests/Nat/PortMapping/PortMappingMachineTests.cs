@@ -244,7 +244,11 @@ public sealed class PortMappingMachineTests
         {
             FakeGateway gateway = new()
             {
-                SpeaksPcp = pcp, SpeaksNatPmp = natPmp, SpeaksUpnp = upnp, Granted = TimeSpan.FromSeconds(lifetime), PcpResult = result,
+                SpeaksPcp = pcp,
+                SpeaksNatPmp = natPmp,
+                SpeaksUpnp = upnp,
+                Granted = TimeSpan.FromSeconds(lifetime),
+                PcpResult = result,
                 External = Endpoint.FromIPv4(address, 0),
             };
             gateway.Begin();
