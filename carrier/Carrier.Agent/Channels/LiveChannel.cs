@@ -23,7 +23,7 @@ internal sealed class LiveChannel : IDisposable
         Shell = new ChannelShell(machine, store, Perform);
         Shell.Handled += (_, _) => Changed.Beat();
 
-        ValueTask Perform(ChannelEffect effect, CancellationToken cancellationToken)
+        ValueTask Perform(ChannelEffect effect)
         {
             if (effect is BroadcastEffect transaction)
             {

@@ -5,12 +5,13 @@ using Carrier.Chain.Primitives;
 namespace Carrier.Chain.Channels;
 
 /// <summary>What a channel's shell does beside writing and sending: broadcasting, serving, escrow. It is called within the channel's turn and must not wait for another turn.</summary>
-public delegate ValueTask ChannelAction(ChannelEffect effect, CancellationToken cancellationToken);
+public delegate ValueTask ChannelAction(ChannelEffect effect);
 
 /// <summary>Drives one channel machine for as long as the channel lasts: over one store, and over one byte stream to the other side at a time, or none.</summary>
 /// <remarks>
 /// Members may be called from any thread; they take turns. Writes come in groups: all that arrived together shares one. What is to be sent while there is no
-/// stream is dropped: both sides say all that matters when the next one opens. An error of the store is final; nothing of the failed write is sent, and every
+/// stream is dropped: both sides say all that matters when the next one opens. Whoever cancels gives up waiting for its turn: a turn that has begun is done to
+/// its end, or a voucher would be on this disk and never on its way. An error of the store is final; nothing of the failed write is sent, and every
 /// later turn throws it again.
 /// </remarks>
 public sealed class ChannelShell(ChannelSide machine, ChannelStore store, ChannelAction perform, TimeSpan? peerPatience = null) : IDisposable
@@ -90,7 +91,7 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
         {
             ThrowIfFailed();
             change();
-            await ActAsync(cancellationToken).ConfigureAwait(false);
+            await ActAsync().ConfigureAwait(false);
             Handled?.Invoke(this, EventArgs.Empty);
         }
         finally
@@ -159,7 +160,7 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
             : throw new InvalidDataException("The other side of the channel sent what is no message.");
     }
 
-    private async ValueTask ActAsync(CancellationToken cancellationToken)
+    private async ValueTask ActAsync()
     {
         PipeWriter? output = _output;
         bool hasSent = false;
@@ -177,14 +178,14 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
                 case SendEffect:
                     break;
                 default:
-                    await perform(effect, cancellationToken).ConfigureAwait(false);
+                    await perform(effect).ConfigureAwait(false);
                     break;
             }
         }
 
         if (hasSent)
         {
-            await FlushAsync(output!, cancellationToken).ConfigureAwait(false);
+            await FlushAsync(output!).ConfigureAwait(false);
         }
     }
 
@@ -205,14 +206,14 @@ public sealed class ChannelShell(ChannelSide machine, ChannelStore store, Channe
     }
 
     /// <summary>A stream that broke or is not read any more is nobody's failure here: it is left, its reader ends, and whoever has the turn goes on.</summary>
-    private async ValueTask FlushAsync(PipeWriter output, CancellationToken cancellationToken)
+    private async ValueTask FlushAsync(PipeWriter output)
     {
         try
         {
-            ValueTask<FlushResult> flush = output.FlushAsync(cancellationToken);
+            ValueTask<FlushResult> flush = output.FlushAsync(CancellationToken.None);
             _ = flush.IsCompleted
                 ? await flush.ConfigureAwait(false)
-                : await flush.AsTask().WaitAsync(_peerPatience, cancellationToken).ConfigureAwait(false);
+                : await flush.AsTask().WaitAsync(_peerPatience).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or TimeoutException)
         {

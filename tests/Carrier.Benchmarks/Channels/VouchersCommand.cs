@@ -51,7 +51,7 @@ internal static class VouchersCommand
 
         using PayeeChannel payee = accepted!;
         int broadcasts = 0;
-        ValueTask PerformAsync(ChannelEffect effect, CancellationToken cancellationToken)
+        ValueTask PerformAsync(ChannelEffect effect)
         {
             if (effect is BroadcastEffect broadcast && Transaction.TryParse(broadcast.Transaction.Span, out Transaction? transaction) == TransactionReading.Read)
             {

@@ -183,7 +183,7 @@ public sealed class ChannelKillTests
     {
         using ChannelStore store = ChannelStore.Open(file);
         using ChannelSide machine = Machine(role, store);
-        using var talk = new ChannelShell(machine, store, static (_, _) => default);
+        using var talk = new ChannelShell(machine, store, static _ => default);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task paying = machine is PayerChannel payer ? PayAsync(talk, payer, done.Token) : Task.CompletedTask;
         try

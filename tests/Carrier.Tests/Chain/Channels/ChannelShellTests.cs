@@ -24,7 +24,7 @@ public sealed class ChannelShellTests : IDisposable
         using ChannelStore store = ChannelStore.Open(_folder.File("channels.db"));
         using var payee = new PayeeChannel(OpenRecord(ChannelRole.Payee) with { Sequence = 1, Cumulative = new Sela(500), Voucher = Voucher(1, 500).Signature }, Payee, Policy);
         List<BroadcastKind> broadcast = [];
-        using var shell = new ChannelShell(payee, store, (effect, _) => Note(effect, broadcast), TimeSpan.FromMilliseconds(1));
+        using var shell = new ChannelShell(payee, store, effect => Note(effect, broadcast), TimeSpan.FromMilliseconds(1));
         Task reading = shell.RunAsync(unread.Ours, Cancel); // its hello already finds nobody reading
         await shell.TurnAsync(() => payee.Handle(Sight(Terms.LockHeight - 1)), Cancel);
         Assert.Equal([BroadcastKind.Close], broadcast);
@@ -37,7 +37,7 @@ public sealed class ChannelShellTests : IDisposable
     {
         using ChannelStore store = ChannelStore.Open(_folder.File("channels.db"));
         using var payee = new PayeeChannel(OpenRecord(ChannelRole.Payee), Payee, Policy);
-        using var shell = new ChannelShell(payee, store, static (_, _) => default);
+        using var shell = new ChannelShell(payee, store, static _ => default);
         Task old = shell.RunAsync(_ends.Ours, Cancel);
         var newer = new Ends(new PipeOptions(useSynchronizationContext: false));
         Task current = shell.RunAsync(newer.Ours, Cancel);
@@ -50,11 +50,33 @@ public sealed class ChannelShellTests : IDisposable
     }
 
     [Fact]
+    public async Task Payment_whose_caller_gives_up_in_its_turn_is_sent_all_the_same()
+    {
+        using ChannelStore store = ChannelStore.Open(_folder.File("channels.db"));
+        using var payer = new PayerChannel(OpenRecord(ChannelRole.Payer), Payer, new PayerPolicy { PrepaidWindow = Terms.Capacity });
+        using var shell = new ChannelShell(payer, store, static _ => default);
+        Task running = shell.RunAsync(_ends.Ours, Cancel);
+        Assert.IsType<ResumeMessage>(await _ends.ReadAsync());
+        using var caller = new CancellationTokenSource();
+        Task turn = shell.TurnAsync(
+            () =>
+            {
+                Assert.Equal(PaymentRefusal.None, payer.TryPay(new Sela(500)));
+                caller.Cancel();
+            },
+            caller.Token);
+        await turn;
+        Assert.Equal(new Sela(500), Assert.IsType<VoucherMessage>(await _ends.ReadAsync()).Cumulative);
+        await _ends.Theirs.Output.CompleteAsync();
+        await running;
+    }
+
+    [Fact]
     public async Task Message_in_pieces_is_handled_once_it_is_whole_and_nonsense_ends_the_stream()
     {
         using ChannelStore store = ChannelStore.Open(_folder.File("channels.db"));
         using var payee = new PayeeChannel(OpenRecord(ChannelRole.Payee), Payee, Policy);
-        using var shell = new ChannelShell(payee, store, static (_, _) => default);
+        using var shell = new ChannelShell(payee, store, static _ => default);
         Task running = shell.RunAsync(_ends.Ours, Cancel);
         byte[] frame = Frame(Voucher(1, 500));
         foreach (byte one in frame)
@@ -81,7 +103,7 @@ public sealed class ChannelShellTests : IDisposable
         Run(file, "CREATE TRIGGER no_room BEFORE INSERT ON channel BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END;");
         using (ChannelStore store = ChannelStore.Open(file))
         using (var payee = new PayeeChannel(Assert.Single(store.ReadAll()), Payee, Policy))
-        using (var shell = new ChannelShell(payee, store, static (_, _) => default))
+        using (var shell = new ChannelShell(payee, store, static _ => default))
         {
             Task running = shell.RunAsync(_ends.Ours, Cancel);
             await _ends.WriteAsync(Voucher(2, 900));
