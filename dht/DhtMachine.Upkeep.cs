@@ -41,12 +41,7 @@ public sealed partial class DhtMachine
     private bool _isRefreshing;
     private int _checks;
 
-    /// <summary>How long an entry may be silent before it is pinged. A client's table is for its own lookups alone, which pass over the dead.</summary>
-    private TimeSpan SilenceBeforePing => IsServing ? TimeSpan.FromSeconds(30) : TimeSpan.FromMinutes(5);
-
-    private TimeSpan RefreshInterval => IsServing ? _options.RefreshInterval : _options.ClientRefreshInterval;
-
-    private TimeSpan PingInterval => IsServing ? _options.PingInterval : _options.ClientPingInterval;
+    private TableUpkeep Upkeep => IsServing ? _options.ServingUpkeep : _options.ClientUpkeep;
 
     /// <summary>Adds a node to begin with, known by key and address. False when there are too many.</summary>
     public bool TryAddSeed(Instant now, in PublicKey key, Endpoint endpoint)
@@ -83,9 +78,9 @@ public sealed partial class DhtMachine
             Check(now, contact);
         }
 
-        if (now >= _nextPing && Table.TryFindSilent(now, SilenceBeforePing, out Contact silent))
+        if (now >= _nextPing && Table.TryFindSilent(now, Upkeep.SilenceBeforePing, out Contact silent))
         {
-            _nextPing = now + PingInterval;
+            _nextPing = now + Upkeep.PingInterval;
             Ping(now, silent);
         }
 
@@ -111,8 +106,8 @@ public sealed partial class DhtMachine
         Instant next = Store.Count > 0 ? _nextExpiry : Instant.Never;
         if (Table.Count > 0)
         {
-            next = Instant.Min(next, Instant.Max(_nextPing, Table.SilentAt(SilenceBeforePing)));
-            next = Instant.Min(next, Table.StaleAt(RefreshInterval));
+            next = Instant.Min(next, Instant.Max(_nextPing, Table.SilentAt(Upkeep.SilenceBeforePing)));
+            next = Instant.Min(next, Table.StaleAt(Upkeep.RefreshInterval));
         }
         else if (_seeds.Count > 0)
         {
@@ -163,7 +158,7 @@ public sealed partial class DhtMachine
         }
 
         DhtKey target = Table.Centre;
-        if ((!_hasJoined || Table.TryTakeStale(now, RefreshInterval, _random, out target))
+        if ((!_hasJoined || Table.TryTakeStale(now, Upkeep.RefreshInterval, _random, out target))
             && TryStart(now, target, OperationKind.Refresh, 1, out DhtOperation operation))
         {
             _isRefreshing = _operations.ContainsKey(operation.Value);

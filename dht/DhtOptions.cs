@@ -11,17 +11,14 @@ public sealed record DhtOptions
     /// <summary>A get that is not thorough ends when this many nodes returned the record.</summary>
     public int ReadQuorum { get; init; } = 4;
 
-    /// <summary>A bucket no lookup went through for so long is refreshed.</summary>
-    public TimeSpan RefreshInterval { get; init; } = TimeSpan.FromMinutes(15);
+    /// <summary>What a serving node's table costs.</summary>
+    public TableUpkeep ServingUpkeep { get; init; } = new(
+        SilenceBeforePing: TimeSpan.FromSeconds(30), PingInterval: TimeSpan.FromSeconds(5), RefreshInterval: TimeSpan.FromMinutes(15));
 
-    /// <summary>The same of a node that does not serve: its table is for its own lookups alone, and each of those refreshes what it goes through.</summary>
-    public TimeSpan ClientRefreshInterval { get; init; } = TimeSpan.FromHours(2);
-
-    /// <summary>How often a serving node pings the entry silent longest; half a minute of silence at least.</summary>
-    public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>The same of a node that does not serve, whose every ping costs battery and a NAT's mapping; five minutes of silence at least.</summary>
-    public TimeSpan ClientPingInterval { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>What that of a node costs that does not serve: it is for its own lookups alone, which pass over the dead and refresh what they go through, and
+    /// every question costs battery and a NAT's mapping.</summary>
+    public TableUpkeep ClientUpkeep { get; init; } = new(
+        SilenceBeforePing: TimeSpan.FromMinutes(5), PingInterval: TimeSpan.FromMinutes(1), RefreshInterval: TimeSpan.FromHours(2));
 
     /// <summary>How often own records are put again, with a tenth of jitter: twice in their life; what changes is put at once.</summary>
     public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMinutes(30);

@@ -119,7 +119,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
 
     /// <summary>Has sessions for <paramref name="protocol"/> handled until the result is disposed. The session is closed when its handler returns.</summary>
     /// <param name="protocol">What peers name when they connect.</param>
-    /// <param name="handler">Runs on the thread pool; its token is cancelled when the node stops. What it throws is logged and closes the session.</param>
+    /// <param name="handler">Begins where the node wakes the application, never on its network thread, and may block: others go on without it. Its token is cancelled when the node stops. What it throws is logged and closes the session.</param>
     /// <exception cref="InvalidOperationException">The protocol has a handler already.</exception>
     public IDisposable Listen(string protocol, Func<CarrierSession, CancellationToken, Task> handler)
     {

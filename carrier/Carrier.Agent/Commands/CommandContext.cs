@@ -70,10 +70,6 @@ internal sealed class CommandContext
             return (int)end.ExitCode;
         };
 
-    // A method of its own, so that System.Data is loaded for an exception that may be one of its own and not for every command.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool IsOfDatabase(ExternalException e) => e is DbException;
-
     /// <summary>Runs a request on the agent of this home; without one, on a node that lives as long as the command.</summary>
     public async Task RunAsync(ControlRequest request, CancellationToken cancellationToken)
     {
@@ -168,6 +164,10 @@ internal sealed class CommandContext
         KeystoreContents owner = store.OpenOwner(AskPassphrase(store));
         return (owner, store.Open(AskPassphrase(store)));
     }
+
+    // A method of its own, so that System.Data is loaded for an exception that may be one of its own and not for every command.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsOfDatabase(ExternalException e) => e is DbException;
 
     private static AgentException NoAgent() => new(ExitCode.NoAgent, "no agent is running for this home; start one with carrier up");
 

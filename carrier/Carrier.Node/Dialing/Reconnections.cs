@@ -18,7 +18,7 @@ internal readonly record struct ReconnectRequest(NodeSession Session, HomeContac
 /// </remarks>
 internal sealed class Reconnections(LocalAddresses addresses)
 {
-    /// <summary>Requests waiting to be asked; a session has at most three.</summary>
+    /// <summary>Requests waiting to be asked, three at most a record of a session; and lookups under way.</summary>
     private const int MaxWaiting = 1024;
 
     private readonly Queue<ReconnectRequest> _requests = new();

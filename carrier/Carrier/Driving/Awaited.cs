@@ -19,41 +19,11 @@ internal sealed class Awaited<T>(NodeThread thread) : ContinuationThread.Continu
     public bool IsDecided => Volatile.Read(ref _isDecided) != 0;
 
     /// <summary>False when something else was decided first. Any thread, as the two below.</summary>
-    public bool TrySucceed(T result)
-    {
-        if (!TryDecide())
-        {
-            return false;
-        }
+    public bool TrySucceed(T result) => TryDecide(result, null, default);
 
-        _result = result;
-        thread.Wake(this);
-        return true;
-    }
+    public bool TryFail(CarrierException reason) => TryDecide(default, reason, default);
 
-    public bool TryFail(CarrierException reason)
-    {
-        if (!TryDecide())
-        {
-            return false;
-        }
-
-        _exception = reason;
-        thread.Wake(this);
-        return true;
-    }
-
-    public bool TryCancel(CancellationToken cancellationToken)
-    {
-        if (!TryDecide())
-        {
-            return false;
-        }
-
-        _cancelled = cancellationToken;
-        thread.Wake(this);
-        return true;
-    }
+    public bool TryCancel(CancellationToken cancellationToken) => TryDecide(default, null, cancellationToken);
 
     public override void Execute()
     {
@@ -71,5 +41,15 @@ internal sealed class Awaited<T>(NodeThread thread) : ContinuationThread.Continu
         }
     }
 
-    private bool TryDecide() => Interlocked.Exchange(ref _isDecided, 1) == 0;
+    private bool TryDecide(T? result, CarrierException? exception, CancellationToken cancelled)
+    {
+        if (Interlocked.Exchange(ref _isDecided, 1) != 0)
+        {
+            return false;
+        }
+
+        (_result, _exception, _cancelled) = (result, exception, cancelled);
+        thread.Wake(this);
+        return true;
+    }
 }

@@ -100,20 +100,17 @@ public sealed class WalletCrashTests
         }
     }
 
-    // In a process of its own, inside the mount: SQLite resolves links, and would find its way out of /proc/PID/root to the real disk.
     [Fact]
     public async Task Intent_on_a_full_disk_is_refused_and_what_was_noted_before_stays()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A file system of its own needs root on Linux: run the tests as root.");
+        SmallDisk.SkipUnlessRoot();
         using var folder = new TemporaryFolder();
-        string program = Path.Combine(AppContext.BaseDirectory, "Carrier.Tests");
-        string script = $"mount -t tmpfs -o size=512k,mode=700 tmpfs '{folder.Path}' || exit 77; exec '{program}'";
-        var start = new ProcessStartInfo("unshare", ["-m", "sh", "-c", script]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = SmallDisk.Inside(folder.Path, kilobytes: 512, $"exec '{Path.Combine(AppContext.BaseDirectory, "Carrier.Tests")}'");
         start.Environment[FullDiskVariable] = folder.Path;
         using Process child = Process.Start(start)!;
         string said = await child.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await child.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.SkipWhen(child.ExitCode == 77, "Nothing can be mounted here, though this is root.");
+        Assert.SkipWhen(child.ExitCode == SmallDisk.NotMounted, "Nothing can be mounted here, though this is root.");
 
         uint[] counts = [.. said.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(uint.Parse)];
         Assert.Equal(4, counts.Length); // noted, kept while full, kept with room again, and one more

@@ -4,8 +4,12 @@ namespace Carrier.Tests.Storage;
 
 /// <summary>A real, small file system that only a child process has mounted, reached through its <c>/proc</c> entry: nobody else sees the mount, and
 /// it is gone with the child.</summary>
+/// <remarks>Not for SQLite, which resolves links itself: <c>/proc/PID/root</c> leads it out to the real disk. It needs a process <see cref="Inside"/>.</remarks>
 internal sealed class SmallDisk : IDisposable
 {
+    /// <summary>The exit code of a command <see cref="Inside"/> that was not run.</summary>
+    public const int NotMounted = 77;
+
     private readonly TemporaryFolder _mountPoint;
     private readonly Process _holder;
 
@@ -16,10 +20,11 @@ internal sealed class SmallDisk : IDisposable
     /// <summary>Mounts it, or skips the test where that is not allowed.</summary>
     public static SmallDisk MountOrSkip(int kilobytes)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A file system of its own needs root on Linux: run the tests as root.");
+        SkipUnlessRoot();
         TemporaryFolder mountPoint = new();
-        string script = $"mount -t tmpfs -o size={kilobytes}k,mode=700 tmpfs '{mountPoint.Path}' && echo mounted && exec cat";
-        Process holder = Process.Start(new ProcessStartInfo("unshare", ["-m", "sh", "-c", script]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        ProcessStartInfo start = Inside(mountPoint.Path, kilobytes, "echo mounted && exec cat");
+        start.RedirectStandardInput = true;
+        Process holder = Process.Start(start)!;
         SmallDisk disk = new(mountPoint, holder);
         if (holder.StandardOutput.ReadLine() != "mounted")
         {
@@ -29,6 +34,16 @@ internal sealed class SmallDisk : IDisposable
 
         return disk;
     }
+
+    public static void SkipUnlessRoot() => Assert.SkipUnless(
+        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "A file system of its own needs root on Linux: run the tests as root.");
+
+    /// <summary>A shell command that runs where <paramref name="mountPoint"/> is such a file system, its output redirected; it ends with <see cref="NotMounted"/> where nothing can be mounted.</summary>
+    public static ProcessStartInfo Inside(string mountPoint, int kilobytes, string command) => new(
+        "unshare", ["-m", "sh", "-c", $"mount -t tmpfs -o size={kilobytes}k,mode=700 tmpfs '{mountPoint}' || exit {NotMounted}; {command}"])
+    {
+        RedirectStandardOutput = true,
+    };
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

@@ -132,7 +132,15 @@ internal sealed class ChannelRig : IAsyncDisposable
     public async Task<ChannelReport> UntilAsync(string home, Func<ChannelReport, bool> holds)
     {
         ChannelReport? seen = null;
-        await UntilAsync(async () => (seen = await ShowAsync(home)) is not null && holds(seen));
+        try
+        {
+            await UntilAsync(async () => (seen = await ShowAsync(home)) is not null && holds(seen));
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{home} was waited for in vain; it said last: {seen}");
+        }
+
         return seen!;
     }
 
