@@ -46,7 +46,7 @@ internal static class Program
           --case NAME --seconds 20 --repeats 3 --bench PATH
           --short                     a few cases, one short run each
         living:
-          --case upgrade|rebind|move|relay|suspend|unplug --repeats N --short
+          --case upgrade,rebind,move,relay,suspend,unplug --repeats N --short
         dials, crowd, idle:
           --repeats 100 --bar-ms 500; --clients 5; --seconds 120
         services:

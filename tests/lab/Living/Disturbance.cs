@@ -1,4 +1,3 @@
-using System.Globalization;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Tools;
@@ -11,36 +10,30 @@ internal sealed class Disturbance(LabNetwork network)
     private static readonly TimeSpan Asleep = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Unplugged = TimeSpan.FromSeconds(3);
 
-    private int _port = 30_000;
     private int _address = 10;
 
     /// <summary>The home router forgets every flow, and everything the host sends leaves from another port than before.</summary>
     public async Task RebindAsync(Site site, CancellationToken cancellation)
     {
-        string rules = string.Create(CultureInfo.InvariantCulture, $"""
-            flush chain ip home outward
-            add rule ip home outward oifname "wan0" meta l4proto udp masquerade to :{_port++}
-            add rule ip home outward oifname "wan0" masquerade
-
-            """);
-        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "-f", "-"], rules, cancellation);
-        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-F"], cancellation: cancellation);
+        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "-f", "-"], NatRules.Pause, cancellation);
+        await ForgetFlowsAsync(site, cancellation);
+        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "nft", "-f", "-"], NatRules.Rebound, cancellation);
     }
 
-    /// <summary>The host is on another network: it and its router have other addresses, and the old ones are gone.</summary>
+    /// <summary>The host leaves its network and is on another one: it and its router have other addresses, the old ones are gone, and the router knows no flow.</summary>
     public async Task MoveAsync(Site site, CancellationToken cancellation)
     {
         _address = _address == 10 ? 11 : 10;
         string prefix = site.PublicAddress.ToString()[..site.PublicAddress.ToString().LastIndexOf('.')];
+        await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "addr", "flush", "dev", "eth0"], cancellation: cancellation);
         await Tool.MustRunAsync("ip", ["-n", network.RouterOf(site), "-batch", "-"], $"""
             addr flush dev wan0
             addr add {prefix}.{_address}/24 dev wan0
             route replace default via {site.Gateway}
 
             """, cancellation);
-        await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-F"], cancellation: cancellation);
+        await ForgetFlowsAsync(site, cancellation);
         await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "-batch", "-"], $"""
-            addr flush dev eth0
             addr add 192.168.1.{_address}/24 dev eth0
             route replace default via 192.168.1.1
 
@@ -74,4 +67,7 @@ internal sealed class Disturbance(LabNetwork network)
 
             """, cancellation);
     }
+
+    private Task<string> ForgetFlowsAsync(Site site, CancellationToken cancellation) =>
+        Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-F"], cancellation: cancellation);
 }

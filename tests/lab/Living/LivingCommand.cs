@@ -55,7 +55,7 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
 
     private async Task CaseAsync(string name, int tries, Func<int, Task> run)
     {
-        if (arguments.Text("--case") is not { } only || only == name)
+        if (arguments.Text("--case") is not { } listed || listed.Split(',').Contains(name))
         {
             await run(Math.Max(1, arguments.Count("--repeats", arguments.Has("--short") ? 2 : tries)));
         }
@@ -71,7 +71,14 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
             await bench.RestartAsync(from, to);
             await bench.Flows.ResetAsync(bench.Cancellation);
             await disturbance.SeverAsync(from, to, bench.Cancellation);
-            await using LivingStream stream = await LivingStream.OpenAsync(bench.Network, bench.Fleet[from], bench.Fleet[to], down: false, bench.Cancellation);
+            await using LivingStream? stream = await LivingStream.TryOpenAsync(bench.Network, bench.Fleet[from], bench.Fleet[to], down: false, bench.Cancellation);
+            if (stream is null)
+            {
+                await disturbance.HealAsync(bench.Cancellation);
+                Tally.Say($"  {i + 1}/{tries}  no connection");
+                continue;
+            }
+
             Task<bool> transfer = stream.TransferAsync(UpgradeBytes, bench.Cancellation);
             await Task.Delay(Severed, bench.Cancellation);
             await disturbance.HealAsync(bench.Cancellation);
@@ -135,7 +142,13 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
 
                 bool down = i >= tries / 2;
                 int until = down ? tries : Math.Max(1, tries / 2);
-                await using LivingStream stream = await LivingStream.OpenAsync(Network, Fleet[from], Fleet[to], down, Cancellation);
+                await using LivingStream? stream = await LivingStream.TryOpenAsync(Network, Fleet[from], Fleet[to], down, Cancellation);
+                if (stream is null)
+                {
+                    Tally.Say($"  {++i}/{tries}  {name}: no connection to disturb");
+                    continue;
+                }
+
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
                 Task running = stream.RunAsync(stop.Token);
                 for (bool lives = true; lives && i < until; i++)

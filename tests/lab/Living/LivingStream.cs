@@ -50,8 +50,9 @@ internal sealed class LivingStream : IAsyncDisposable
         await dialler.MustRunAsync(CarrierCommands.Forward(dialler.Folder, LocalPort, dialled.TrustId, "living"), cancellation);
     }
 
+    /// <returns>Null when no connection came about within <see cref="ConnectDeadline"/>.</returns>
     /// <param name="down">The dialled end sends; else the dialler.</param>
-    public static async Task<LivingStream> OpenAsync(LabNetwork network, SiteNode dialler, SiteNode dialled, bool down, CancellationToken cancellation)
+    public static async Task<LivingStream?> TryOpenAsync(LabNetwork network, SiteNode dialler, SiteNode dialled, bool down, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(ConnectDeadline);
@@ -60,10 +61,18 @@ internal sealed class LivingStream : IAsyncDisposable
         listener.Bind(new IPEndPoint(IPAddress.Loopback, ServicePort));
         listener.Listen();
         Socket near = NetworkNamespace.OpenTcp(network.HostOf(dialler.Site));
-        await near.ConnectAsync(new IPEndPoint(IPAddress.Loopback, LocalPort), limit.Token);
-        Socket far = await listener.AcceptAsync(limit.Token);
-        near.NoDelay = far.NoDelay = true;
-        return down ? new LivingStream(far, near) : new LivingStream(near, far);
+        try
+        {
+            await near.ConnectAsync(new IPEndPoint(IPAddress.Loopback, LocalPort), limit.Token);
+            Socket far = await listener.AcceptAsync(limit.Token);
+            near.NoDelay = far.NoDelay = true;
+            return down ? new LivingStream(far, near) : new LivingStream(near, far);
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            near.Dispose();
+            return null;
+        }
     }
 
     /// <summary>Sends a little every few milliseconds, and reads it at the other end, until cancelled or the connection breaks.</summary>

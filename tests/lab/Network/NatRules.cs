@@ -78,6 +78,53 @@ internal static class NatRules
 
         """;
 
+    /// <summary>A router forwards nothing until <see cref="Rebound"/>: a flow that went on while others are forgotten would teach its old port.</summary>
+    public const string Pause = """
+        table ip pause {
+            chain forward {
+                type filter hook forward priority filter - 1; policy drop;
+            }
+        }
+
+        """;
+
+    /// <summary>
+    /// For a paused router made by <see cref="Router"/>: each of the host's UDP sockets gets another port than its own, one for all
+    /// destinations, and another one each time this is applied. One port for the host would not do: two sockets would be one flow to a
+    /// destination both know, and the kernel drops the packets of the second.
+    /// </summary>
+    public static string Rebound => """
+        table ip home {
+            map mapping {
+                type ipv4_addr . inet_service : inet_service
+                flags dynamic,timeout
+                timeout 120s
+                size 4096
+            }
+            chain outward {
+                type nat hook postrouting priority srcnat; policy accept;
+            }
+            chain learn {
+                type filter hook postrouting priority srcnat + 1; policy accept;
+            }
+        }
+        flush map ip home mapping
+        flush chain ip home outward
+        flush chain ip home learn
+        delete table ip pause
+        table ip home {
+            chain outward {
+                oifname "wan0" meta l4proto udp masquerade to :ip saddr . udp sport map @mapping
+                oifname "wan0" meta l4proto udp masquerade fully-random
+                oifname "wan0" masquerade
+            }
+            chain learn {
+                oifname "wan0" meta l4proto udp ct direction original update @mapping { ct original ip saddr . ct original proto-src : udp sport }
+            }
+        }
+
+        """;
+
     /// <summary>On the host itself: nobody translates, and what was not asked for is not heard.</summary>
     private const string Firewall = """
         table ip home {
