@@ -38,9 +38,6 @@ public sealed partial class NodeMachine
             case PacketKind.SessionPhase0 or PacketKind.SessionPhase1:
                 HandleSessionPacket(now, path, datagram, ecn);
                 break;
-            case PacketKind.RelayData when !path.IsRelayed:
-                HandleRelayed(now, path.Remote, datagram);
-                break;
             case PacketKind.SealedQuestion or PacketKind.SealedAnswer when !path.IsRelayed:
                 _dht.Handle(now, path.Remote, datagram);
                 break;
@@ -97,26 +94,35 @@ public sealed partial class NodeMachine
         }
     }
 
-    // Ours when it came over a channel we dialled through or from one of our homes; else it is somebody's that this node relays for.
-    private void HandleRelayed(Instant now, Endpoint remote, Span<byte> datagram)
+    // Datagrams of one channel. Ours when it came over a channel we dialled through or from one of our homes; else it is somebody's that this node relays for.
+    private void HandleRelayed(Instant now, Endpoint remote, Span<byte> train, int segmentBytes)
     {
-        if (datagram.Length <= NetworkPath.RelayHeaderBytes)
+        int firstBytes = Math.Min(segmentBytes, train.Length);
+        if (firstBytes <= NetworkPath.RelayHeaderBytes)
         {
             Drops.Count(DropReason.Malformed);
             return;
         }
 
-        NetworkPath path = new(remote, BinaryPrimitives.ReadUInt64BigEndian(datagram[1..]));
+        NetworkPath path = new(remote, BinaryPrimitives.ReadUInt64BigEndian(train[1..]));
         bool isOurs = _homes is not null || (_dialer?.IsChannel(path) ?? false);
         if (!isOurs)
         {
-            _services?.Relay.Handle(now, remote, datagram, datagram.Length);
+            _services?.Relay.Handle(now, remote, train, segmentBytes);
             return;
         }
 
-        Span<byte> inner = datagram[NetworkPath.RelayHeaderBytes..];
+        for (int offset = 0; offset < train.Length; offset += segmentBytes)
+        {
+            Span<byte> datagram = train.Slice(offset, Math.Min(segmentBytes, train.Length - offset));
+            HandleInner(now, path, datagram[NetworkPath.RelayHeaderBytes..]);
+        }
+    }
+
+    private void HandleInner(Instant now, in NetworkPath path, Span<byte> inner)
+    {
         bool introduces = inner[0] == (byte)PacketKind.HandshakeInitiation;
-        if (path.RelayChannel == 0 || (introduces && _homes?.IsHome(remote) != true))
+        if (path.RelayChannel == 0 || (introduces && _homes?.IsHome(path.Remote) != true))
         {
             Drops.Count(DropReason.NotAuthorized);
             return;

@@ -12,6 +12,7 @@ using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
 using Carrier.Node.Peers;
 using Carrier.Node.Punching;
+using Carrier.Node.Relay;
 using Carrier.Node.Serving;
 using Carrier.Node.Sessions;
 using Carrier.Node.Transport;
@@ -116,9 +117,21 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
         NetworkPath path = new(remote);
-        for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
+        for (int offset = 0; offset < datagrams.Length;)
         {
-            HandleDatagram(now, path, datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset)), ecn);
+            Span<byte> rest = datagrams[offset..];
+            int bytes = Math.Min(segmentBytes, rest.Length);
+            if (rest[0] == (byte)PacketKind.RelayData)
+            {
+                bytes = RelayTrain.FirstOf(rest, segmentBytes).Datagrams.Length;
+                HandleRelayed(now, remote, rest[..bytes], segmentBytes);
+            }
+            else
+            {
+                HandleDatagram(now, path, rest[..bytes], ecn);
+            }
+
+            offset += bytes;
         }
 
         Settle(now);

@@ -28,6 +28,10 @@ internal sealed record BenchOptions
         carrier-bench flood PROGRAM [--seconds N]
             Starts PROGRAM, a carrier-seed, and floods it for N seconds (60) with random, mutated and replayed datagrams; one line of JSON, and exit code 1
             when it crashed, grew, answered more than it was asked, let a replay have an effect, or let a dial beside the flood take over two seconds.
+        carrier-bench relay PROGRAM [rate|idle|budget] [--rounds N] [--no-gso]
+            Starts PROGRAM, a carrier-seed, as a relay: what it forwards a second against a bare loop of recvmmsg and sendmmsg given the same datagrams on
+            the same core; its memory with 10,000 idle reservations; one client at ten times its budget beside seven within theirs. All three unless one is
+            named, each in lines of JSON; exit code 1 when a bar is missed.
         carrier-bench soak [--bytes B]
             One session in virtual time: ten times B (10 GiB) under key updates, an idle hour, and data again; one line of JSON, exit code 1 when it did not live.
         carrier-bench headers [N]

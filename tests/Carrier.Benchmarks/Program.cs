@@ -6,9 +6,16 @@ using Carrier.Benchmarks.Handshakes;
 using Carrier.Benchmarks.Links;
 using Carrier.Benchmarks.Many;
 using Carrier.Benchmarks.Peers;
+using Carrier.Benchmarks.Relay;
 using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Soak;
 using Carrier.Benchmarks.Yardsticks;
+
+if (args is ["--help" or "-h"])
+{
+    Console.WriteLine(BenchOptions.Usage);
+    return 0;
+}
 
 if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
 {
@@ -58,6 +65,8 @@ switch (options.Command)
         return 0;
     case "flood" when options.Arguments.Count == 1:
         return await FloodCommand.RunAsync(options);
+    case "relay" when options.Arguments.Count is 1 or 2:
+        return await RelayCommand.RunAsync(options);
     case "soak":
         return SoakCommand.Run(10 * options.Bytes);
     case "headers":
@@ -79,6 +88,9 @@ switch (options.Command)
         return 0;
     case "yardstick udp-ping":
         UdpPingPong.Run(options);
+        return 0;
+    case "yardstick udp-forward":
+        UdpForwarder.Serve(options);
         return 0;
     case "yardstick cipher":
         CipherFloor.Run(options);

@@ -1,6 +1,5 @@
-using System.Buffers.Binary;
 using Carrier.Core;
-using Carrier.Core.Wire;
+using Carrier.Node.Homes;
 
 namespace Carrier.Node.Relay;
 
@@ -20,7 +19,8 @@ public enum RelayOpening
 /// The id is the sender's own; the relay swaps it for the other side's. A datagram passes only if it comes from the very endpoint its side of the
 /// channel is bound to, and goes only to the endpoint of the other: the registered device's, or the one its dialler proved when it asked.
 /// No endpoint is ever read from a message. The inner datagram is opaque, except that it must not be relay data itself.
-/// Forwarding allocates nothing: one copy into <see cref="RelayQueue"/>, from which <see cref="TryTransmit"/> hands out whole batches.
+/// Forwarding allocates nothing: a <see cref="RelayTrain"/> is looked up and paid at once and copied into <see cref="RelayQueue"/>, from which
+/// <see cref="TryTransmit"/> hands out whole batches.
 /// </remarks>
 public sealed class RelayMachine : IDatagramMachine
 {
@@ -101,7 +101,14 @@ public sealed class RelayMachine : IDatagramMachine
     }
 
     /// <summary>Forwards the datagram that came inside a sealed question rather than in relay data: the first of a channel.</summary>
-    public void Introduce(Instant now, Endpoint dialler, ulong channel, ReadOnlySpan<byte> inner) => Forward(now, dialler, channel, inner);
+    public void Introduce(Instant now, Endpoint dialler, ulong channel, ReadOnlySpan<byte> inner)
+    {
+        Span<byte> datagram = stackalloc byte[NetworkPath.RelayHeaderBytes + ConnectQuestion.MaxFirstBytes];
+        new NetworkPath(dialler, channel).WriteHeader(datagram);
+        inner.CopyTo(datagram[NetworkPath.RelayHeaderBytes..]);
+        int bytes = NetworkPath.RelayHeaderBytes + inner.Length;
+        Handle(now, dialler, datagram[..bytes], bytes);
+    }
 
     /// <summary>Closes every channel of a device whose registration ended.</summary>
     public void CloseAll(RelayClient client)
@@ -115,17 +122,18 @@ public sealed class RelayMachine : IDatagramMachine
 
     public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
-        for (int offset = 0; offset < datagrams.Length; offset += segmentBytes)
+        for (int offset = 0; offset < datagrams.Length;)
         {
-            ReadOnlySpan<byte> datagram = datagrams.Slice(offset, Math.Min(segmentBytes, datagrams.Length - offset));
-            if (datagram.Length is <= NetworkPath.RelayHeaderBytes or > MaxDatagramBytes || datagram[0] != (byte)PacketKind.RelayData)
+            var train = RelayTrain.FirstOf(datagrams[offset..], segmentBytes);
+            offset += train.Datagrams.Length;
+            if (train.IsSound)
             {
-                _drops.Count(DropReason.Malformed);
-                continue;
+                Forward(now, remote, train);
             }
-
-            ulong channel = BinaryPrimitives.ReadUInt64BigEndian(datagram[1..]);
-            Forward(now, remote, channel, datagram[NetworkPath.RelayHeaderBytes..]);
+            else
+            {
+                Drop(DropReason.Malformed, train);
+            }
         }
     }
 
@@ -151,45 +159,71 @@ public sealed class RelayMachine : IDatagramMachine
     /// The relay headers are in it already, so the path names no channel.</summary>
     public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit) => _queue.TryTake(buffer, out transmit);
 
-    private void Forward(Instant now, Endpoint remote, ulong id, ReadOnlySpan<byte> inner)
+    private void Forward(Instant now, Endpoint remote, RelayTrain train)
     {
-        if (inner.IsEmpty || inner[0] == (byte)PacketKind.RelayData)
+        if (!_channels.TryFind(train.Channel, out int index, out bool fromDialler))
         {
-            _drops.Count(DropReason.Malformed); // relays are not chained: that would be free amplification of work
-            return;
-        }
-
-        if (!_channels.TryFind(id, out int index, out bool fromDialler))
-        {
-            _drops.Count(DropReason.UnknownTarget);
+            Drop(DropReason.UnknownTarget, train);
             return;
         }
 
         ref RelayChannel channel = ref _channels[index];
         RelayClient target = channel.Target!;
-        (Endpoint source, Endpoint destination) = fromDialler ? (channel.Dialler, target.Endpoint) : (target.Endpoint, channel.Dialler);
-        if (remote != source)
+        if (remote != (fromDialler ? channel.Dialler : target.Endpoint))
         {
-            _drops.Count(DropReason.NotAuthorized);
+            Drop(DropReason.NotAuthorized, train);
             return;
         }
 
-        int bytes = NetworkPath.RelayHeaderBytes + inner.Length;
-        if (!TrySpend(now, source.SourceUnit, ref channel, target, bytes + RelayBudgets.PacketCostBytes))
+        if (TrySpend(now, remote.SourceUnit, ref channel, target, CostOf(train)))
         {
-            _drops.Count(DropReason.OverBudget);
+            Queue(now, ref channel, fromDialler, train);
             return;
         }
 
-        if (!_queue.TryAdd(destination, fromDialler ? channel.TargetId : channel.DiallerId, inner))
+        for (int i = 0; i < train.Count; i++)
+        {
+            if (TrySpend(now, remote.SourceUnit, ref channel, target, CostOf(train[i])))
+            {
+                Queue(now, ref channel, fromDialler, train[i]);
+            }
+            else
+            {
+                _drops.Count(DropReason.OverBudget);
+            }
+        }
+    }
+
+    private static int CostOf(RelayTrain train) => train.Datagrams.Length + (train.Count * RelayBudgets.PacketCostBytes);
+
+    private void Queue(Instant now, ref RelayChannel channel, bool fromDialler, RelayTrain train)
+    {
+        (Endpoint destination, ulong id) = fromDialler ? (channel.Target!.Endpoint, channel.TargetId) : (channel.Dialler, channel.DiallerId);
+        if (_queue.TryAdd(destination, id, train))
+        {
+            channel.LastUsed = now;
+            ForwardedPackets += train.Count;
+            ForwardedBytes += train.Datagrams.Length;
+        }
+        else if (train.Count == 1)
         {
             _drops.Count(DropReason.Full);
-            return;
         }
+        else
+        {
+            for (int i = 0; i < train.Count; i++)
+            {
+                Queue(now, ref channel, fromDialler, train[i]);
+            }
+        }
+    }
 
-        channel.LastUsed = now;
-        ForwardedPackets++;
-        ForwardedBytes += bytes;
+    private void Drop(DropReason reason, RelayTrain train)
+    {
+        for (int i = 0; i < train.Count; i++)
+        {
+            _drops.Count(reason);
+        }
     }
 
     // Fairness under pressure: what a channel sends within its equal share of the whole may empty the global bucket, what it sends beyond
@@ -204,10 +238,15 @@ public sealed class RelayMachine : IDatagramMachine
             return false;
         }
 
-        double reserve = channel.FairShare.TrySpend(now, share, cost) ? 0 : _budgets.Global.Burst / 2;
-        if (!_global.CanSpend(now, _budgets.Global, cost, reserve))
+        bool isWithinShare = channel.FairShare.CanSpend(now, share, cost);
+        if (!_global.CanSpend(now, _budgets.Global, cost, reserve: isWithinShare ? 0 : _budgets.Global.Burst / 2))
         {
             return false;
+        }
+
+        if (isWithinShare)
+        {
+            channel.FairShare.Spend(now, share, cost);
         }
 
         channel.Budget.Spend(now, _budgets.Channel, cost);

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Carrier.Core;
-using Carrier.Core.Wire;
 
 namespace Carrier.Node.Relay;
 
@@ -31,19 +30,22 @@ internal sealed class RelayQueue
 
     public bool IsEmpty => _count == 0;
 
-    /// <summary>Adds <c>0x42 ‖ channel ‖ inner</c> for a destination; false when full.</summary>
-    public bool TryAdd(Endpoint destination, ulong channel, ReadOnlySpan<byte> inner)
+    /// <summary>Adds a train under the id its destination knows the channel by; false, with nothing added, when it does not fit or is longer than a batch.</summary>
+    public bool TryAdd(Endpoint destination, ulong channel, RelayTrain train)
     {
-        int bytes = NetworkPath.RelayHeaderBytes + inner.Length;
-        if (!TryReserve(destination, bytes, out int offset))
+        int bytes = train.Datagrams.Length;
+        if (train.Count > MaxSegments || !TryReserve(destination, bytes, train.SegmentBytes, out int offset))
         {
             return false;
         }
 
         Span<byte> room = _ring.AsSpan(offset, bytes);
-        room[0] = (byte)PacketKind.RelayData;
-        BinaryPrimitives.WriteUInt64BigEndian(room[1..], channel);
-        inner.CopyTo(room[NetworkPath.RelayHeaderBytes..]);
+        train.Datagrams.CopyTo(room);
+        for (int at = 0; at < bytes; at += train.SegmentBytes)
+        {
+            BinaryPrimitives.WriteUInt64BigEndian(room[(at + 1)..], channel);
+        }
+
         return true;
     }
 
@@ -76,13 +78,13 @@ internal sealed class RelayQueue
         return true;
     }
 
-    private bool TryReserve(Endpoint destination, int bytes, out int offset)
+    private bool TryReserve(Endpoint destination, int bytes, int segmentBytes, out int offset)
     {
         if (_count == 0)
         {
             _tail = 0;
         }
-        else if (TryJoin(ref _batches[(_first + _count - 1) % MaxBatches], destination, bytes, out offset))
+        else if (TryJoin(ref _batches[(_first + _count - 1) % MaxBatches], destination, bytes, segmentBytes, out offset))
         {
             return true;
         }
@@ -94,19 +96,18 @@ internal sealed class RelayQueue
         }
 
         _tail = offset + bytes;
-        _batches[(_first + _count) % MaxBatches] = new() { Destination = destination, Offset = offset, Bytes = bytes, SegmentBytes = bytes };
+        _batches[(_first + _count) % MaxBatches] = new() { Destination = destination, Offset = offset, Bytes = bytes, SegmentBytes = segmentBytes };
         _count++;
         return true;
     }
 
-    private bool TryJoin(ref Batch newest, Endpoint destination, int bytes, out int offset)
+    private bool TryJoin(ref Batch newest, Endpoint destination, int bytes, int segmentBytes, out int offset)
     {
         offset = _tail;
         bool joins = newest.Destination == destination
-            && bytes <= newest.SegmentBytes
+            && (segmentBytes == newest.SegmentBytes || bytes < newest.SegmentBytes)
             && newest.Bytes % newest.SegmentBytes == 0 // a shorter segment ends a batch
-            && newest.Bytes < MaxSegments * newest.SegmentBytes
-            && newest.Bytes + bytes <= MaxBatchBytes
+            && newest.Bytes + bytes <= Math.Min(MaxSegments * newest.SegmentBytes, MaxBatchBytes)
             && TryPlace(bytes, out int place) && place == _tail;
         if (joins)
         {

@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 namespace Carrier.Benchmarks.Measuring;
 
 /// <summary>This program run again as one side of a measurement, on one core. Disposing ends it.</summary>
-internal sealed partial class ChildProcess : IAsyncDisposable
+internal sealed class ChildProcess : IAsyncDisposable
 {
     /// <summary>Longer than any run that is still worth waiting for.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -27,16 +26,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
             info.ArgumentList.Add(argument);
         }
 
-        // A child inherits the affinity of the thread that forks it, so that its runtime counts one processor from the start.
-        Process? process = null;
-        Thread forker = new(() =>
-        {
-            PinThread(core);
-            process = Process.Start(info);
-        });
-        forker.Start();
-        forker.Join();
-        return new ChildProcess(process!);
+        return new ChildProcess(ProcessorCore.Run(core, () => Process.Start(info)!));
     }
 
     /// <summary>What it has used of its core so far, user and kernel.</summary>
@@ -79,16 +69,4 @@ internal sealed partial class ChildProcess : IAsyncDisposable
 
         _process.Dispose();
     }
-
-    private static void PinThread(int core)
-    {
-        if (OperatingSystem.IsLinux())
-        {
-            ulong mask = 1UL << (core % Math.Min(Environment.ProcessorCount, 64));
-            _ = SetAffinity(0, sizeof(ulong), in mask);
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
-    private static partial int SetAffinity(int thread, nuint maskBytes, in ulong mask);
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Carrier.Benchmarks.Measuring;
 using Carrier.Node.Homes;
 
 namespace Carrier.Benchmarks.Seeds;
@@ -30,14 +31,16 @@ internal sealed class SeedProcess : IAsyncDisposable
     public double PeakResidentMegabytes => _process.PeakWorkingSet64 / 1e6;
 
     /// <param name="program">A carrier-seed: the program, or its assembly.</param>
-    public static async Task<SeedProcess> StartAsync(string program)
+    /// <param name="core">The only core it may use; null for all.</param>
+    /// <param name="settings">Its settings besides where it listens and keeps its state.</param>
+    public static async Task<SeedProcess> StartAsync(string program, int? core = null, params IEnumerable<string> settings)
     {
         string folder = Directory.CreateTempSubdirectory("carrier-bench-").FullName;
         int http = FreePort();
-        string[] arguments = ["--listen", "127.0.0.1:0", "--http", $"127.0.0.1:{http}", "--state", folder];
+        string[] arguments = ["--listen", "127.0.0.1:0", "--http", $"127.0.0.1:{http}", "--state", folder, .. settings];
         bool isAssembly = program.EndsWith(".dll", StringComparison.Ordinal);
         ProcessStartInfo info = new(isAssembly ? "dotnet" : program, isAssembly ? [program, .. arguments] : arguments) { RedirectStandardOutput = true };
-        SeedProcess seed = new(Process.Start(info)!, folder, http);
+        SeedProcess seed = new(core is { } one ? ProcessorCore.Run(one, () => Process.Start(info)!) : Process.Start(info)!, folder, http);
         string ready = await seed._process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException($"{program} ended without serving.");
         _ = SeedAddress.TryParse(ready.AsSpan("READY ".Length), out SeedAddress address);
         seed.Address = address;

@@ -67,6 +67,51 @@ public sealed class RelayMachineTests
     }
 
     [Fact]
+    public void Handle_batch_of_several_channels_takes_each_datagram_for_itself()
+    {
+        RelayMachine relay = Relay(RelayBudgets.Unlimited);
+        ulong first = Open(relay, Dialler, new(Target));
+        ulong second = Open(relay, Dialler, new(Target.WithPort(2)));
+        byte[] nested = Batch(first, 1, 100, 100);
+        nested[9] = 0x42;
+        byte[] batch = [.. Batch(first, 2, 100, 100), .. Batch(second, 3, 100, 100), .. nested, .. Batch(second ^ 1, 1, 100, 100), .. Batch(first, 2, 100, 60)];
+        relay.Handle(Instant.Zero, Dialler, batch, 100);
+        List<(Endpoint To, int Bytes)> sent = [];
+        while (relay.TryTransmit(Instant.Zero, _buffer, out Transmit transmit))
+        {
+            sent.Add((transmit.Path.Remote, transmit.Bytes));
+        }
+
+        Assert.Equal([(Target, 200), (Target.WithPort(2), 300), (Target, 160)], sent);
+        Assert.Equal(7, relay.ForwardedPackets);
+        Assert.Equal(660, relay.ForwardedBytes);
+        Assert.Equal(1, _drops[DropReason.Malformed]);
+        Assert.Equal(1, _drops[DropReason.UnknownTarget]);
+    }
+
+    [Fact]
+    public void Handle_train_beyond_the_budget_passes_as_far_as_that_goes()
+    {
+        RelayMachine relay = Relay(new() { Channel = new(1e3, 10 * (1200 + RelayBudgets.PacketCostBytes)) });
+        ulong channel = Open(relay, Dialler, new(Target));
+        relay.Handle(Instant.Zero, Dialler, Batch(channel, 40, 1200, 1200), 1200);
+        Assert.True(relay.TryTransmit(Instant.Zero, _buffer, out Transmit transmit));
+        Assert.Equal(10 * 1200, transmit.Bytes);
+        Assert.Equal(30, _drops[DropReason.OverBudget]);
+    }
+
+    [Fact]
+    public void Handle_train_longer_than_a_batch_leaves_in_several()
+    {
+        RelayMachine relay = Relay(RelayBudgets.Unlimited);
+        ulong channel = Open(relay, Dialler, new(Target));
+        relay.Handle(Instant.Zero, Dialler, Batch(channel, 128, 200, 50), 200); // as kernels since Linux 6.9 hand over
+        Assert.True(relay.TryTransmit(Instant.Zero, _buffer, out Transmit first));
+        Assert.True(relay.TryTransmit(Instant.Zero, _buffer, out Transmit second));
+        Assert.Equal((64 * 200, (63 * 200) + 50), (first.Bytes, second.Bytes));
+    }
+
+    [Fact]
     public void Handle_forwarding_allocates_nothing()
     {
         RelayMachine relay = Relay(RelayBudgets.Unlimited);
