@@ -11,6 +11,12 @@ using Carrier.Benchmarks.Seeds;
 using Carrier.Benchmarks.Soak;
 using Carrier.Benchmarks.Yardsticks;
 
+if (args is ["--help" or "-h"])
+{
+    Console.WriteLine(BenchOptions.Usage);
+    return 0;
+}
+
 if (!BenchOptions.TryParse(args, out BenchOptions options, out string? error))
 {
     Console.Error.WriteLine(error);

@@ -108,7 +108,7 @@ internal sealed partial class ChainDesk(WalletSession session, Func<IEnumerable<
         _standing = report;
         if (report.Agreeing > 0)
         {
-            foreach (LiveChannel channel in channels().Where(channel => !channel.Machine.IsOver && !channel.Shell.HasFailed))
+            foreach (LiveChannel channel in channels().Where(channel => !channel.Machine.IsOver && !channel.Shell.HasFailed && MayHaveChanged(channel, report.Height)))
             {
                 await LookAsync(channel, cancellationToken).ConfigureAwait(false);
             }
@@ -139,6 +139,12 @@ internal sealed partial class ChainDesk(WalletSession session, Func<IEnumerable<
             _witnessed = default;
         }
     }
+
+    /// <summary>
+    /// What is only proposed to us changes with a block: to look at each in every round would let those who propose slow the rounds down for those who pay.
+    /// </summary>
+    private static bool MayHaveChanged(LiveChannel channel, uint height) =>
+        channel is not { IsPayer: false, Record.State: ChannelState.Funding, Sight: { FundingConfirmations: 0, FundingIsPooled: false } seen } || seen.Height != height;
 
     private async Task LookAsync(LiveChannel channel, CancellationToken cancellationToken)
     {

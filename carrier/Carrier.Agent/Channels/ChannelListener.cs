@@ -70,12 +70,15 @@ internal sealed class ChannelListener(
         {
             for (int strange = 0; strange < MaxStrange && await PeekAsync(stream.Input, patience.Token).ConfigureAwait(false) is { } first; strange++)
             {
-                LiveChannel? known = find(peer, first.Message);
-                stream.Input.AdvanceTo(known is null ? first.End : first.Begin); // what a channel knows is its own to handle
-                if ((known ?? await AnswerStrangeAsync(peer, first.Message, stream.Output, patience.Token).ConfigureAwait(false)) is { } channel)
+                (LiveChannel? channel, ChannelMessage? answer) = await JudgeAsync(peer, first.Message, patience.Token).ConfigureAwait(false);
+                // What is about a channel stays unread: it is the channel's own to handle, the proposal that made it too, since only on this stream can it accept.
+                stream.Input.AdvanceTo(channel is null ? first.End : first.Begin);
+                if (channel is not null)
                 {
                     return channel;
                 }
+
+                await SendAsync(answer!, stream.Output, patience.Token).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -86,24 +89,27 @@ internal sealed class ChannelListener(
         return null;
     }
 
-    /// <summary>Meets a new channel; of any other that is not known here the payer is told so, and proposes it again.</summary>
-    private async Task<LiveChannel?> AnswerStrangeAsync(TrustId peer, ChannelMessage message, PipeWriter output, CancellationToken cancellationToken)
+    /// <summary>The channel a message is about, a new one if it proposes that; else what to answer: a channel that is not known here is proposed again.</summary>
+    private async Task<(LiveChannel? Channel, ChannelMessage? Answer)> JudgeAsync(TrustId peer, ChannelMessage message, CancellationToken cancellationToken)
     {
-        ChannelMessage answer = new UnknownMessage(message.Channel);
-        if (message is OpenMessage open)
+        if (find(peer, message) is { } known)
         {
-            (LiveChannel? channel, ChannelRefusal refusal) = await meet(peer, open, cancellationToken).ConfigureAwait(false);
-            if (channel is not null)
-            {
-                return channel;
-            }
-
-            answer = new RefuseMessage(message.Channel, refusal);
+            return (known, null);
         }
 
-        output.Advance(ChannelCodec.WriteFramed(answer, output.GetSpan(ChannelCodec.LengthBytes + ChannelCodec.MaxShortBytes)));
+        if (message is not OpenMessage open)
+        {
+            return (null, new UnknownMessage(message.Channel));
+        }
+
+        (LiveChannel? met, ChannelRefusal refusal) = await meet(peer, open, cancellationToken).ConfigureAwait(false);
+        return (met, met is null ? new RefuseMessage(message.Channel, refusal) : null);
+    }
+
+    private static async Task SendAsync(ChannelMessage message, PipeWriter output, CancellationToken cancellationToken)
+    {
+        output.Advance(ChannelCodec.WriteFramed(message, output.GetSpan(ChannelCodec.LengthBytes + ChannelCodec.MaxShortBytes)));
         _ = await output.FlushAsync(cancellationToken).ConfigureAwait(false);
-        return null;
     }
 
     /// <summary>The first message, still unread; null when there is none.</summary>

@@ -51,7 +51,7 @@ internal sealed partial class ChannelService : IAsyncDisposable
         _store = store;
         _logger = logger;
         _dialler = new ChannelDialler(network, logger);
-        Desk = new ChainDesk(session, () => _live.Values, logger);
+        Desk = new ChainDesk(session, Watched, logger);
         foreach (ChannelRecord record in store.ReadAll())
         {
             Resume(record);
@@ -170,6 +170,9 @@ internal sealed partial class ChannelService : IAsyncDisposable
 
     private static bool IsOver(ChannelRecord record) => record.State is ChannelState.Closed or ChannelState.Refunded or ChannelState.Abandoned;
 
+    /// <summary>A proposal of somebody else that was never funded.</summary>
+    private static bool IsWorthless(ChannelRecord record) => record is { Role: ChannelRole.Payee, State: ChannelState.Abandoned };
+
     private static PayerPolicy Policy(Sela window) => new() { PrepaidWindow = window, TakesReceipts = true };
 
     private static IEnumerable<OutPoint> InputsOf(LiveChannel channel) =>
@@ -180,6 +183,12 @@ internal sealed partial class ChannelService : IAsyncDisposable
     /// <summary>Goes on with a channel of the store. A proposal nobody waits for any more is taken back: its coins never left.</summary>
     private void Resume(ChannelRecord record)
     {
+        if (IsWorthless(record))
+        {
+            _store.Forget(record.Channel);
+            return;
+        }
+
         if (IsOver(record))
         {
             _over[record.Channel] = record;
@@ -195,6 +204,18 @@ internal sealed partial class ChannelService : IAsyncDisposable
         var payer = new PayerChannel(record, _signer, Policy(record.Window));
         payer.Withdraw();
         _ = Add(payer);
+    }
+
+    /// <summary>The channels to look at. What peers proposed and never funded is forgotten whole, or strangers would fill memory and disk with it.</summary>
+    private IEnumerable<LiveChannel> Watched()
+    {
+        foreach (LiveChannel channel in _live.Values.Where(channel => IsWorthless(channel.Record)))
+        {
+            _store.Forget(channel.Id);
+            _ = _live.TryRemove(channel.Id, out _); // not disposed: its peer may be talking to it still
+        }
+
+        return _live.Values;
     }
 
     private LiveChannel Add(ChannelSide machine)

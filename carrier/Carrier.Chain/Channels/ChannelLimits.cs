@@ -27,6 +27,9 @@ public static class ChannelLimits
     /// <summary>How many blocks before L a payee that is not always on closes: a day.</summary>
     public const uint SometimesOnMargin = 720;
 
+    /// <summary>Blocks for which a payee waits for a funding transaction that is neither mined nor in a pool: two hours.</summary>
+    public const uint FundingPatience = 60;
+
     /// <summary>Confirmations after which a mined transaction is believed for good: nodes refuse to reorganise six blocks or more.</summary>
     public const uint FinalConfirmations = 6;
 

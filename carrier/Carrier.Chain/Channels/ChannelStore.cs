@@ -94,6 +94,24 @@ public sealed class ChannelStore : IDisposable
         }
     }
 
+    /// <summary>Takes a channel out that is worth nothing.</summary>
+    /// <exception cref="IOException">It could not be written.</exception>
+    public void Forget(Hash256 channel)
+    {
+        using Lock.Scope scope = _gate.EnterScope();
+        using SqliteCommand command = _connection.CreateCommand();
+        command.CommandText = "DELETE FROM channel WHERE id = $id;";
+        _ = command.Parameters.AddWithValue("$id", channel.ToArray());
+        try
+        {
+            _ = command.ExecuteNonQuery();
+        }
+        catch (SqliteException e)
+        {
+            throw new IOException("The channel store could not write.", e);
+        }
+    }
+
     /// <summary>All channels, the ones that are over too.</summary>
     /// <exception cref="InvalidDataException">A row is no channel.</exception>
     public IReadOnlyList<ChannelRecord> ReadAll()

@@ -14,6 +14,7 @@ public sealed partial class PayeeChannel : ChannelSide
     private readonly Queue<ServeEffect> _awaitingEscrow = new();
     private (ChannelSignature Voucher, Transaction Close)? _signedClose;
     private Sela _escrowed;
+    private uint? _unfundedFrom;
     private bool _hasResumed;
     private bool _knowsTower;
 
@@ -172,10 +173,25 @@ public sealed partial class PayeeChannel : ChannelSide
         {
             BroadcastClose();
         }
-        else if (sight.Height > Record.Terms.LockHeight && sight is { FundingConfirmations: 0, FundingIsPooled: false })
+        else if (IsNeverFunded(sight))
         {
             End(ChannelState.Abandoned);
         }
+    }
+
+    /// <summary>Proposing costs nothing, so a proposal is not kept for a funding transaction that nobody sees. What a voucher was taken for is kept up to L: its
+    /// funding was mined once, and may be again.</summary>
+    private bool IsNeverFunded(ChannelSight sight)
+    {
+        if (sight.FundingConfirmations > 0 || sight.FundingIsPooled)
+        {
+            _unfundedFrom = null;
+            return false;
+        }
+
+        _unfundedFrom ??= sight.Height;
+        bool hasWaited = sight.Height >= _unfundedFrom + (ulong)ChannelLimits.FundingPatience;
+        return sight.Height > Record.Terms.LockHeight || (hasWaited && Record.Voucher.IsNone);
     }
 
     /// <summary>The payer ends the channel. If it paid more than is known here, that voucher is asked for first.</summary>

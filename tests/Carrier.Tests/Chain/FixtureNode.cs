@@ -149,6 +149,7 @@ internal sealed class FixtureNode : IAsyncDisposable
             JsonNode reply = request is JsonArray batch ? new JsonArray([.. batch.Select(item => (JsonNode)Answer(item!.AsObject()))]) : Answer(request.AsObject());
             byte[] bytes = Encoding.UTF8.GetBytes(reply.ToJsonString());
             context.Response.ContentType = "application/json";
+            context.Response.ContentLength64 = bytes.Length; // in chunks it would wait for an acknowledgement the client delays by 40 ms
             await context.Response.OutputStream.WriteAsync(bytes);
             context.Response.Close();
         }

@@ -172,8 +172,11 @@ public class HeaderTests
         Assert.InRange(accepted, 256, 256 + (44 * 8));
     }
 
+    /// <summary>Whom the genesis block of the recorded chain pays.</summary>
+    internal const string Foundation = "ET1M8dqYHUy1tXE69R2kD4bzVzjWSFBArT";
+
     internal static ChainNetwork Network() =>
-        ChainNetwork.Private("devnet", ProgramHash.TryParse("ET1M8dqYHUy1tXE69R2kD4bzVzjWSFBArT", out ProgramHash payer) ? payer : default);
+        ChainNetwork.Private("devnet", ProgramHash.TryParse(Foundation, out ProgramHash payer) ? payer : default);
 
     /// <summary>The recorded chain up to a height, every header judged.</summary>
     internal static HeaderChain RecordedChain(uint upTo)

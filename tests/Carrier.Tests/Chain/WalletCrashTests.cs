@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
@@ -19,8 +18,7 @@ public sealed class WalletCrashTests
     /// <summary>More intents than any disk of half a megabyte takes.</summary>
     private const int MoreThanFits = 5_000;
 
-    /// <summary>How many kills; <c>CARRIER_TEST_KILLS=1000</c> makes the long run.</summary>
-    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("CARRIER_TEST_KILLS") ?? "20", CultureInfo.InvariantCulture);
+    private static readonly int Kills = LongRun.Kills(20);
 
     [Fact]
     public async Task Wallet_killed_has_every_intent_it_noted()

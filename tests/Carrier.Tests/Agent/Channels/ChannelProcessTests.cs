@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Carrier.Agent.Channels;
+using Carrier.Tests.Storage;
 
 namespace Carrier.Tests.Agent.Channels;
 
@@ -9,7 +10,7 @@ namespace Carrier.Tests.Agent.Channels;
 public sealed class ChannelProcessTests
 {
     /// <summary>Kills of either side in the middle of a payment.</summary>
-    private const int Kills = 5;
+    private static readonly int Kills = LongRun.Kills(10);
 
     [Fact]
     public async Task Channel_of_many_payments_is_two_transactions_on_the_chain()

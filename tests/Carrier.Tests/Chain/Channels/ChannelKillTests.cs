@@ -9,10 +9,10 @@ using static Carrier.Tests.Chain.Channels.ChannelFixture;
 
 namespace Carrier.Tests.Chain.Channels;
 
-/// <summary>Kills a real process in the middle of a stream of vouchers, ten times on either end: nothing that was acknowledged or sent is missing from its disk.</summary>
+/// <summary>Kills a real process in the middle of a stream of vouchers, ten times on either end (<see cref="LongRun"/>): nothing that was acknowledged or sent is missing from its disk.</summary>
 public sealed class ChannelKillTests
 {
-    private const int Kills = 10;
+    private static readonly int Kills = LongRun.Kills(10);
     private const int GroupsBeforeKill = 3;
     private const string ChildVariable = "CARRIER_TEST_CHANNEL_SIDE";
 

@@ -160,6 +160,29 @@ public class ChannelMachineTests
         Assert.False(again.TryServe(new Sela(1))); // just started: the payer may know that this side was rolled back
     }
 
+    [Fact]
+    public void Handle_sight_of_no_funding_for_two_hours_forgets_the_proposal_but_never_a_voucher()
+    {
+        ChannelRecord proposed = OpenRecord(ChannelRole.Payee) with { State = ChannelState.Funding };
+        const uint Patience = ChannelLimits.FundingPatience;
+        using var payee = new PayeeChannel(proposed, Payee, Policy);
+        payee.Handle(Sight(10, confirmations: 0));
+        payee.Handle(Sight(9 + Patience, confirmations: 0));
+        payee.Handle(Sight(10 + Patience, confirmations: 0) with { FundingIsPooled = true }); // it begins anew
+        payee.Handle(Sight(11 + Patience, confirmations: 0));
+        payee.Handle(Sight(10 + (2 * Patience), confirmations: 0));
+        Assert.Equal(ChannelState.Funding, payee.Record.State);
+        payee.Handle(Sight(11 + (2 * Patience), confirmations: 0));
+        Assert.Equal(ChannelState.Abandoned, payee.Record.State);
+
+        // Mined, paid with, and reorganised away: the voucher is worth something should the funding come back.
+        VoucherMessage voucher = Voucher(1, 700);
+        using var paid = new PayeeChannel(proposed with { Sequence = 1, Cumulative = new Sela(700), Voucher = voucher.Signature }, Payee, Policy);
+        paid.Handle(Sight(10, confirmations: 0));
+        paid.Handle(Sight(10 + (2 * Patience), confirmations: 0));
+        Assert.Equal(ChannelState.Funding, paid.Record.State);
+    }
+
     [Theory]
     [InlineData(969u, false)]
     [InlineData(970u, true)]
