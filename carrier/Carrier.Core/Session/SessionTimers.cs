@@ -6,6 +6,8 @@ namespace Carrier.Core.Session;
 /// <summary>When a session must be woken whatever comes: idle timeout (RFC 9000 §10.1) and keep-alive.</summary>
 internal sealed class SessionTimers
 {
+    private const int PauseProbeTimeouts = 2;
+
     private readonly SessionParts _parts;
     private readonly TimeSpan _idleTimeout;
     private TimeSpan _keepAliveDelay;
@@ -55,7 +57,7 @@ internal sealed class SessionTimers
         }
     }
 
-    public void OnStreamData(Instant now) => PauseAt = now + ThreeProbeTimeouts;
+    public void OnStreamData(Instant now) => PauseAt = now + new TimeSpan(PauseProbeTimeouts * _parts.Loss.Rtt.ProbeTimeout.Ticks);
 
     /// <summary>The peer is being asked: not again before more of a stream came.</summary>
     public void OnPause() => PauseAt = Instant.Never;

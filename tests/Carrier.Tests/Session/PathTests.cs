@@ -157,6 +157,26 @@ public sealed class PathTests
         Assert.Equal(9, probes);
     }
 
+    [Fact]
+    public void AddCandidatePath_newer_channel_of_a_relay_replaces_the_older_one()
+    {
+        SessionPair pair = new();
+        Endpoint relay = SessionPair.Parse("203.0.113.99:4242");
+        for (ulong channel = 1; channel <= 20; channel++)
+        {
+            pair.Initiator.Machine.AddCandidatePath(pair.Now, new NetworkPath(relay, channel));
+        }
+
+        pair.Initiator.Machine.AddCandidatePath(pair.Now, new NetworkPath(SessionPair.Parse("203.0.113.98:4242"), 1));
+
+        Assert.Equal(3, pair.Initiator.Machine.Statistics.PathsKnown); // the one in use and one of each relay
+        List<NetworkPath> probed = [];
+        pair.Sent = (_, path, _) => probed.Add(path);
+        pair.Run(TimeSpan.FromMilliseconds(100));
+        Assert.All(probed, path => Assert.True(path.Remote != relay || path.RelayChannel == 20));
+        Assert.Contains(probed, path => path.Remote == relay);
+    }
+
     private static void Punch(SessionPair pair)
     {
         pair.Initiator.Machine.AddCandidatePath(pair.Now, new NetworkPath(SessionPair.ResponderAddress));

@@ -33,6 +33,26 @@ public class LivingSessionScenarios(ITestOutputHelper output)
         Judge(stalls, $"rebinding of the {side}", medianMilliseconds: 1_000, mostMilliseconds: 3_000);
     }
 
+    /// <summary>A router that restarts every few seconds: each time is mended as soon as the first.</summary>
+    [Theory]
+    [InlineData(Side.Dialler)]
+    [InlineData(Side.Dialled)]
+    public void Rebinding_again_and_again_is_survived_each_time(Side sender)
+    {
+        const int Times = 8;
+        List<double> stalls = [];
+        for (ulong seed = 161; seed <= 163; seed++)
+        {
+            using Pair pair = new(seed, symmetric: false, sender, trickle: true);
+            for (int i = 0; i < Times; i++)
+            {
+                stalls.Add(pair.StallAfter(pair.NatA.Restart, TimeSpan.FromSeconds(2)));
+            }
+        }
+
+        Judge(stalls, $"rebinding again and again, the {sender} sending", medianMilliseconds: 1_000, mostMilliseconds: 2_000);
+    }
+
     [Theory]
     [InlineData(Side.Dialler)]
     [InlineData(Side.Dialled)]
@@ -66,6 +86,22 @@ public class LivingSessionScenarios(ITestOutputHelper output)
         }
 
         Judge(stalls, $"death of the relay, the {sender} sending", medianMilliseconds: 2_000, mostMilliseconds: 2_500);
+    }
+
+    [Theory]
+    [InlineData(Side.Dialler)]
+    [InlineData(Side.Dialled)]
+    public void Relay_that_dies_under_a_trickle_is_noticed_as_soon(Side sender)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 171; seed <= 180; seed++)
+        {
+            using Pair pair = new(seed, symmetric: true, sender, trickle: true);
+            NetworkPath relay = pair.Session.Machine.Path;
+            stalls.Add(pair.StallAfter(() => pair.World.Nodes.Single(node => node.Host.Address == relay.Remote).Kill(), TimeSpan.FromSeconds(2)));
+        }
+
+        Judge(stalls, $"death of the relay, the {sender} sending a trickle", medianMilliseconds: 2_000, mostMilliseconds: 2_000);
     }
 
     /// <summary>The record that was dialled names one home; the device found others while the session ran, and its dialler had no reason to look again.</summary>
@@ -121,13 +157,19 @@ public class LivingSessionScenarios(ITestOutputHelper output)
     /// <summary>Two devices behind NATs, a session between them and a stream under way.</summary>
     private sealed class Pair : IDisposable
     {
+        private const int TrickleBytes = 4000;
+
+        private static readonly TimeSpan TrickleInterval = TimeSpan.FromMilliseconds(60);
+
         private readonly PatternTraffic _down;
+        private readonly Action<int, long> _send;
 
         /// <param name="seed">Of the world.</param>
         /// <param name="symmetric">Whether both NATs are, so that the relay is all there is.</param>
         /// <param name="sender">Whose stream it is; the other side sends acknowledgements alone.</param>
         /// <param name="loneHome">Whether there is one serving node when the session begins, and three more later.</param>
-        public Pair(ulong seed, bool symmetric, Side sender = Side.Dialler, bool loneHome = false)
+        /// <param name="trickle">Whether a little is sent every few milliseconds for good, and not one stream as fast as it goes.</param>
+        public Pair(ulong seed, bool symmetric, Side sender = Side.Dialler, bool loneHome = false, bool trickle = false)
         {
             World = new SimulatedWorld(seed);
             AddServing(loneHome ? 1 : 4);
@@ -152,13 +194,14 @@ public class LivingSessionScenarios(ITestOutputHelper output)
 
             World.Network.RunFor(TimeSpan.FromSeconds(loneHome ? 8 : 3));
             Assert.Equal(symmetric, Session.Machine.Path.IsRelayed);
-            if (sender == Side.Dialler)
+            _send = sender == Side.Dialler ? (streams, bytes) => atA.Send(Session, streams, bytes) : (streams, bytes) => atB.Send(B.Incoming.Single(), streams, bytes);
+            if (trickle)
             {
-                atA.Send(Session, 1, Bytes);
+                Trickle();
             }
             else
             {
-                atB.Send(B.Incoming.Single(), 1, Bytes);
+                _send(1, Bytes);
             }
         }
 
@@ -187,6 +230,20 @@ public class LivingSessionScenarios(ITestOutputHelper output)
             Assert.True(whole, $"seed {World.Network.Seed}: {_down.ReceivedBytes} of {Bytes}, {Session.Machine.State}, {Session.Machine.Path}");
         }
 
+        /// <summary>The longest stall within so long after what happens to a stream that goes on.</summary>
+        public double StallAfter(Action happens, TimeSpan settled)
+        {
+            World.Network.RunFor(settled);
+            _down.WatchStalls();
+            long before = _down.ReceivedBytes;
+            Assert.True(World.Network.RunUntil(() => _down.ReceivedBytes > before, TimeSpan.FromSeconds(5)));
+            happens();
+            World.Network.RunFor(TimeSpan.FromMilliseconds(100)); // what was on its way has arrived
+            before = _down.ReceivedBytes;
+            Assert.True(World.Network.RunUntil(() => _down.ReceivedBytes > before, TimeSpan.FromSeconds(20)), $"seed {World.Network.Seed}: {Session.Machine.State}, {Session.Machine.Path}");
+            return StallMilliseconds;
+        }
+
         public void Dispose() => World.Dispose();
 
         private void AddServing(int count)
@@ -195,6 +252,12 @@ public class LivingSessionScenarios(ITestOutputHelper output)
             {
                 World.AddServing();
             }
+        }
+
+        private void Trickle()
+        {
+            _send(1, TrickleBytes);
+            World.Network.Schedule(TrickleInterval, Trickle);
         }
 
         // A lookup passes by every node there is.

@@ -106,6 +106,7 @@ internal sealed class PathTable
         }
 
         _nearestScope = Nearer(_nearestScope, path.Remote.Scope);
+        Supersede(path);
         PathState? known = Find(path) ?? TryAdd(path);
         if (known is { IsValidated: false })
         {
@@ -169,6 +170,7 @@ internal sealed class PathTable
             {
                 KeepStandby(now, path);
                 Choose(now);
+                Supersede(path.Path);
                 return true;
             }
         }
@@ -271,7 +273,14 @@ internal sealed class PathTable
             Active = path;
             HasMoved = true;
             path.BeginRound(Instant.Never);
-            KeepStandby(now, left);
+            if (path.Rank > left.Rank)
+            {
+                KeepStandby(now, left);
+            }
+            else
+            {
+                left.Suspect(now); // nobody leaves a path for one no better while it works
+            }
         }
     }
 
@@ -281,6 +290,19 @@ internal sealed class PathTable
         if (path != Active && path.IsValidated)
         {
             path.BeginRound(now + KeepAliveDelay(_random));
+        }
+    }
+
+    // A relay gives an endpoint one channel to a peer: another channel means that it sees the dialler elsewhere, and the one before leads nowhere.
+    private void Supersede(in NetworkPath channel)
+    {
+        for (int i = _paths.Count - 1; i >= 0 && channel.IsRelayed; i--)
+        {
+            NetworkPath known = _paths[i].Path;
+            if (known.IsRelayed && known.Remote == channel.Remote && known != channel && _paths[i] != Active)
+            {
+                Remove(_paths[i]);
+            }
         }
     }
 

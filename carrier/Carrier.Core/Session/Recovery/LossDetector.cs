@@ -25,9 +25,6 @@ public sealed class LossDetector(RttEstimator rtt)
     /// <summary>The probe timeout doubles at most this often: 64 times its base.</summary>
     public const int MaxProbeBackoffDoublings = 6;
 
-    /// <summary>Packets a probe timeout sends: RFC 9002 §6.2.4.</summary>
-    private const int ProbesPerTimeout = 2;
-
     // The time threshold in eighths of a round trip: 9/8 by RFC 9002 §6.1.2, never beyond two round trips.
     private const int InitialTimeThresholdEighths = 9;
     private const int MaxTimeThresholdEighths = 16;
@@ -46,7 +43,7 @@ public sealed class LossDetector(RttEstimator rtt)
     private int _timeThresholdEighths = InitialTimeThresholdEighths;
     private Instant _firstSampleAt = Instant.Never;
     private Instant _lossTime = Instant.Never;
-    private Instant _probeTimerStartedAt;
+    private ProbeTimer _probe;
     private Instant _lossRoundStartedAt;
     private int _lossRounds;
 
@@ -76,23 +73,13 @@ public sealed class LossDetector(RttEstimator rtt)
     public int PacketThreshold { get; private set; } = InitialPacketThreshold;
 
     /// <summary>Consecutive probe timeouts without an ACK.</summary>
-    public int ProbeTimeouts { get; private set; }
+    public int ProbeTimeouts => _probe.Timeouts;
 
     /// <summary>Ack-eliciting packets to send regardless of the congestion window.</summary>
-    public int ProbesOwed { get; private set; }
+    public int ProbesOwed => _probe.ProbesOwed;
 
-    public Instant NextDeadline
-    {
-        get
-        {
-            if (_lossTime != Instant.Never || _sent.OutstandingCount == 0)
-            {
-                return _lossTime;
-            }
-
-            return _probeTimerStartedAt + new TimeSpan(Rtt.ProbeTimeout.Ticks << Math.Min(ProbeTimeouts, MaxProbeBackoffDoublings));
-        }
-    }
+    public Instant NextDeadline =>
+        _lossTime != Instant.Never || _sent.OutstandingCount == 0 ? _lossTime : _probe.Deadline(Rtt.ProbeTimeout);
 
     /// <summary>Notes what a packet being built carries.</summary>
     public void Record(ref SentFrames frames, in SentFrame frame) => _sent.Frames.Append(ref frames, frame);
@@ -126,8 +113,7 @@ public sealed class LossDetector(RttEstimator rtt)
                 Path = path,
                 Frames = frames.Head,
             });
-            _probeTimerStartedAt = now;
-            ProbesOwed = Math.Max(0, ProbesOwed - 1);
+            _probe.OnSent(now);
             if (CountsInFlight(traits, path))
             {
                 BytesInFlight += bytes;
@@ -184,8 +170,7 @@ public sealed class LossDetector(RttEstimator rtt)
 
         if (report.AckedPackets > 0)
         {
-            ProbeTimeouts = 0;
-            ProbesOwed = 0;
+            _probe.OnAcknowledged();
         }
 
         DetectLosses(now, ref report);
@@ -209,11 +194,9 @@ public sealed class LossDetector(RttEstimator rtt)
         }
 
         report.ProbeTimeout = true;
-        ProbeTimeouts++;
-        _probeTimerStartedAt = now;
-        ProbesOwed = ProbesPerTimeout;
+        _probe.OnTimeout(now);
         ulong from = _sent.First;
-        for (int i = 0; i < ProbesPerTimeout && _sent.TryNextOutstanding(from, _sent.Next, out ulong oldest); i++)
+        for (int i = 0; i < ProbeTimer.ProbesPerTimeout && _sent.TryNextOutstanding(from, _sent.Next, out ulong oldest); i++)
         {
             _sent.Frames.Copy(ref _lost, _sent[oldest].Frames);
             from = oldest + 1;

@@ -58,6 +58,24 @@ public class LossDetectorTests
     }
 
     [Fact]
+    public void NextDeadline_follows_the_first_packet_after_an_ack_though_more_are_sent()
+    {
+        Send(At(0));
+        Ack(At(40), new AckRange(0, 0));
+        TimeSpan timeout = _loss.Rtt.ProbeTimeout;
+        for (int i = 0; i < 5; i++)
+        {
+            Send(At(100 + (10 * i)));
+            Assert.Equal(At(100) + timeout, _loss.NextDeadline);
+        }
+
+        Ack(At(145), new AckRange(1, 1));
+        Assert.Equal(At(140) + _loss.Rtt.ProbeTimeout, _loss.NextDeadline);
+        Send(At(150));
+        Assert.Equal(At(150) + _loss.Rtt.ProbeTimeout, _loss.NextDeadline);
+    }
+
+    [Fact]
     public void OnTimeout_without_an_ack_probes_with_exponential_capped_backoff()
     {
         SendMany(3);
