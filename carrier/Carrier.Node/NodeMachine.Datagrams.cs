@@ -71,7 +71,8 @@ public sealed partial class NodeMachine
             _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
         }
         else if (datagram[0] > LastStunByte
-            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
+            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true
+                && _mappingTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
         {
             Drops.Count(DropReason.UnknownKind);
         }
@@ -148,6 +149,11 @@ public sealed partial class NodeMachine
         if (_homes is not null && _homes.TryHandleStun(now, remote, message, out Endpoint observed))
         {
             Observe(now, remote, observed);
+            if (_homes.LostMapping)
+            {
+                _homes.LostMapping = false;
+                _mappingTest?.Restart(now);
+            }
         }
         else if (_natTest?.TryTakeHairpin(message) != true)
         {
@@ -181,6 +187,7 @@ public sealed partial class NodeMachine
             {
                 _directory.RecordChanged(now);
                 _natTest?.HomesChanged(now);
+                _mappingTest?.HomesChanged(now);
             }
         }
 

@@ -87,6 +87,7 @@ public sealed partial class NodeMachine
         if (_addresses.SetHosts(hosts))
         {
             _natTest?.Restart(now);
+            _mappingTest?.Restart(now);
         }
 
         _homes?.CheckNow(now);
@@ -160,6 +161,7 @@ public sealed partial class NodeMachine
             Mapping = _addresses.Mapping,
             Nat = _addresses.Nat,
             Homes = homes[..homeCount],
+            KeepAliveInterval = _homes?.MappingLifetime.Interval ?? TimeSpan.Zero,
             TableNodes = _dht.Table.Count,
             StoredRecords = _dht.Store.Count,
             EstimatedNetworkSize = _dht.EstimatedNetworkSize,

@@ -47,6 +47,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly Acceptor? _acceptor;
     private readonly Puncher? _puncher;
     private readonly NatTest? _natTest;
+    private readonly MappingTest? _mappingTest;
     private readonly PeerDirectory _directory;
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
@@ -90,8 +91,9 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         SocketLeases sockets = new();
         _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, sockets, _outbox, random, Drops);
         _natTest = _homes is null ? null : new NatTest(_homes, _addresses, sockets, _outbox, random);
+        _mappingTest = _homes is null ? null : new MappingTest(_homes, _addresses, sockets, _outbox, random);
         _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
-        _calls = new NodeCalls(_rpc, _homes, _dialer, _natTest);
+        _calls = new NodeCalls(_rpc, _homes, _dialer, _natTest, _mappingTest);
         Begin(now, transportKey.Public);
     }
 
@@ -107,7 +109,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         {
             Instant next = Instant.Min(_dht.NextDeadline, Instant.Min(_sessions.NextDeadline, _addresses.NextDeadline));
             next = Instant.Min(next, Instant.Min(_directory.NextDeadline, _puncher?.NextDeadline ?? Instant.Never));
-            next = Instant.Min(next, _natTest?.NextDeadline ?? Instant.Never);
+            next = Instant.Min(next, Instant.Min(_natTest?.NextDeadline ?? Instant.Never, _mappingTest?.NextDeadline ?? Instant.Never));
             next = Instant.Min(next, Instant.Min(_homes?.NextDeadline ?? Instant.Never, _services?.NextDeadline ?? Instant.Never));
             return Instant.Min(next, Instant.Min(_dialer?.NextDeadline ?? Instant.Never, _acceptor?.NextDeadline ?? Instant.Never));
         }
@@ -159,6 +161,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _sessions.HandleTimeout(now);
         _puncher?.HandleTimeout(now);
         _natTest?.HandleTimeout(now);
+        _mappingTest?.HandleTimeout(now);
         _directory.HandleTimeout(now);
         Settle(now);
     }
@@ -235,7 +238,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             local.Device.ExchangePrivate.CopyTo(secret);
         }
 
-        byte[] key = HKDF.DeriveKey(HashAlgorithmName.SHA256, secret.ToArray(), 32, info: "carrier 1 stateless reset"u8.ToArray());
+        byte[] key = ResetToken.DeriveKey(secret);
         CryptographicOperations.ZeroMemory(secret);
         return key;
     }

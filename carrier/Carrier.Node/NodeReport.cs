@@ -21,6 +21,9 @@ public sealed record NodeReport
     /// <summary>What is known of the NAT before this device.</summary>
     public required NatDescription Nat { get; init; }
 
+    /// <summary>How often a home is sent a keepalive: what the NAT was found to allow.</summary>
+    public required TimeSpan KeepAliveInterval { get; init; }
+
     public required IReadOnlyList<HomeContact> Homes { get; init; }
 
     /// <summary>Entries of the routing table.</summary>

@@ -66,6 +66,9 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     /// <summary>The most mappings there were at once.</summary>
     public int MostMappings { get; private set; }
 
+    /// <summary>Times something was sent by a mapping that had run out: for as long, nobody could reach its owner.</summary>
+    public int LostInUse { get; private set; }
+
     /// <summary>Whether it is Linux's, open to what nobody asked for: such a packet leaves a flow to the router itself, and while that lives ours to the same peer takes another port.</summary>
     public bool ShiftsPorts { get; init; }
 
@@ -83,6 +86,7 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
 
         if (!_byInside.TryGetValue(key, out Mapping? found) || IsOver(now, found))
         {
+            LostInUse += found is null ? 0 : 1;
             Forget(key, found);
             if (ChoosePort(inside.Port) is not { } port)
             {

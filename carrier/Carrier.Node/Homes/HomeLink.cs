@@ -12,7 +12,7 @@ internal enum HomeLinkState
 }
 
 /// <summary>Our side of one home: its lease, and the STUN requests that keep the NAT's mapping towards it open.</summary>
-internal sealed class HomeLink(HomeContact contact)
+internal sealed class HomeLink(HomeContact contact, MappingLifetime lifetime)
 {
     /// <summary>STUN requests left unanswered before the home is asked properly: a lost packet does not cost a home, six seconds of silence may.</summary>
     public const int MaxUnansweredKeepAlives = 3;
@@ -40,9 +40,6 @@ internal sealed class HomeLink(HomeContact contact)
     public Instant AskAt { get; set; } = Instant.Never;
 
     public Instant KeepAliveAt { get; private set; } = Instant.Never;
-
-    /// <summary>Between keepalives: below the 30 s for which Linux keeps a UDP mapping that saw one direction only.</summary>
-    public static TimeSpan KeepAliveInterval => TimeSpan.FromSeconds(20);
 
     public static TimeSpan KeepAliveRetry => TimeSpan.FromSeconds(2);
 
@@ -109,7 +106,7 @@ internal sealed class HomeLink(HomeContact contact)
     {
         _unanswered = 0;
         _due = false;
-        KeepAliveAt = now + Jittered(KeepAliveInterval, random);
+        KeepAliveAt = now + Jittered(lifetime.Interval, random);
     }
 
     // A tenth either way: clients that started together, after a power cut say, drift apart.

@@ -51,6 +51,12 @@ public sealed class HomeMachine
     /// <summary>The wall clock, for signed times; hand in a new one when it steps.</summary>
     public WallClock Clock { get; set; }
 
+    /// <summary>What is known of how long the NAT before us keeps a mapping; keepalives follow it.</summary>
+    public MappingLifetime MappingLifetime { get; } = new();
+
+    /// <summary>Whether a home saw us elsewhere than before; cleared by who takes note.</summary>
+    public bool LostMapping { get; set; }
+
     /// <summary>Whether more candidates would be of use.</summary>
     public bool WantsCandidates => !_leaving && _links.Count < MaxHomes;
 
@@ -179,6 +185,7 @@ public sealed class HomeMachine
             if (link.Contact.Endpoint == remote && link.TryTakeKeepAlive(now, message, _random))
             {
                 observed = message.MappedAddress;
+                LostMapping |= observed != link.Observed && link.State == HomeLinkState.Registered;
                 if (observed != link.Observed && link.State == HomeLinkState.Registered && !link.IsAsking)
                 {
                     Ask(now, link, HomeMethod.Register); // the home would send to where we no longer are
@@ -292,7 +299,7 @@ public sealed class HomeMachine
     {
         while (WantsCandidates && _candidates.TryChoose(now, _links, out HomeContact contact))
         {
-            HomeLink link = new(contact);
+            HomeLink link = new(contact, MappingLifetime);
             _links.Add(link);
             Ask(now, link, HomeMethod.Register);
         }

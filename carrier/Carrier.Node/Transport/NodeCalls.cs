@@ -8,7 +8,7 @@ using Carrier.Node.Homes;
 namespace Carrier.Node.Transport;
 
 /// <summary>The node's own sealed calls (register, unregister, connect, knock): who asked, so that the answer finds its way back.</summary>
-internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer, NatTest? natTest)
+internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer, NatTest? natTest, MappingTest? mappingTest)
 {
     private readonly Dictionary<CallId, Pending> _pending = [];
     private readonly byte[] _body = new byte[ConnectQuestion.MaxBytes];
@@ -33,7 +33,7 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             }
         }
 
-        while (natTest is not null && natTest.TryRequest(out KnockRequest knock))
+        while (natTest?.TryRequest(out KnockRequest knock) is true || mappingTest?.TryRequest(out knock) is true)
         {
             KnockQuestion question = new() { Port = knock.Port, TransactionId = knock.TransactionId, FromOtherPort = knock.FromOtherPort };
             if (rpc.TryAsk(now, knock.Home.Key, knock.Home.Endpoint, (int)HomeMethod.Knock, _body.AsSpan(0, question.Encode(_body)), AskOptions.None, out CallId call))
@@ -74,6 +74,7 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             if (KnockAnswer.TryParse(effect.Body.Span, out KnockAnswer knocked))
             {
                 natTest!.Answered(knock, knocked);
+                mappingTest!.Answered(knock, knocked); // either knows its own
             }
         }
         else if (pending.Connect is not { } request)

@@ -1,0 +1,189 @@
+using System.Net.Sockets;
+using Carrier.Core;
+using Carrier.Nat;
+using Carrier.Node.Homes;
+using Carrier.Node.Punching;
+using Carrier.Node.Transport;
+
+namespace Carrier.Node.Addresses;
+
+/// <summary>Tries silences on mappings that nobody needs, for <see cref="MappingLifetime"/> (the test of RFC 5780 §4.6).</summary>
+/// <remarks>
+/// A socket of its own asks a home by STUN where it is seen and is then silent. When the silence is over the home is asked, from the node's own socket, to
+/// knock there: what arrives passed a mapping that still lives. Four small datagrams a try, four tries at most; again after a day, when a
+/// mapping was lost, and on another network.
+/// </remarks>
+internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, SocketLeases sockets, Outbox outbox, RandomSource random)
+{
+    /// <summary>Datagrams of each kind before silence is believed.</summary>
+    private const int MaxTries = 3;
+
+    private readonly Queue<KnockRequest> _requests = new();
+    private readonly byte[] _whereTransaction = new byte[StunMessage.TransactionIdBytes];
+    private byte[] _knockTransaction = [];
+    private HomeContact _home;
+    private Endpoint _seenAt;
+    private TimeSpan _silence;
+    private Stage _stage;
+    private ushort _socket;
+    private int _tries;
+    private int _knocks;
+
+    private enum Stage
+    {
+        Resting,
+
+        /// <summary>The home was asked where it sees the socket.</summary>
+        Locating,
+
+        /// <summary>Nothing is sent.</summary>
+        Silent,
+
+        /// <summary>The home knocks.</summary>
+        Listening,
+    }
+
+    /// <summary>How long after the first home there was the first try begins: after everything that somebody waits for.</summary>
+    public static TimeSpan Rest => TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a try that told nothing is rested from.</summary>
+    public static TimeSpan RetryDelay => TimeSpan.FromMinutes(1);
+
+    /// <summary>After this a NAT is asked anew: routers are updated and replaced.</summary>
+    public static TimeSpan Validity => TimeSpan.FromHours(24);
+
+    public static TimeSpan Patience => TimeSpan.FromMilliseconds(400);
+
+    public Instant NextDeadline { get; private set; } = Instant.Never;
+
+    /// <summary>The device's homes became others.</summary>
+    public void HomesChanged(Instant now)
+    {
+        if (_stage == Stage.Resting && NextDeadline == Instant.Never)
+        {
+            NextDeadline = now + Rest;
+        }
+    }
+
+    /// <summary>The device is on another network, or lost its mapping.</summary>
+    public void Restart(Instant now)
+    {
+        homes.MappingLifetime.Forget();
+        End(now + Rest);
+    }
+
+    public void HandleTimeout(Instant now)
+    {
+        if (now < NextDeadline)
+        {
+            return;
+        }
+
+        _tries++;
+        switch (_stage)
+        {
+            case Stage.Resting:
+                Begin(now);
+                break;
+            case Stage.Locating when _tries <= MaxTries:
+                Locate(now);
+                break;
+            case Stage.Silent:
+                (_stage, _tries) = (Stage.Listening, 1);
+                AskForKnock(now);
+                break;
+            case Stage.Listening when _tries <= MaxTries:
+                AskForKnock(now);
+                break;
+            case Stage.Listening when _knocks > 1:
+                homes.MappingLifetime.Lost(_silence);
+                Next(now);
+                break;
+            default:
+                End(now + RetryDelay);
+                break;
+        }
+    }
+
+    /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Answered"/>, or not at all.</summary>
+    public bool TryRequest(out KnockRequest request) => _requests.TryDequeue(out request);
+
+    /// <summary>The home said whether it knocked.</summary>
+    public void Answered(in KnockRequest request, KnockAnswer answer) =>
+        _knocks += request.TransactionId == _knockTransaction && answer.Status == KnockStatus.Sent ? 1 : 0;
+
+    /// <summary>Takes a STUN message that came to a socket other than the node's own; true when it belongs to the test.</summary>
+    public bool TryHandleStun(Instant now, ushort socket, Endpoint remote, ReadOnlySpan<byte> datagram)
+    {
+        if (socket != _socket || remote != _home.Endpoint || !StunMessage.TryParse(datagram, out StunMessage message) || message.Class != StunClass.Success)
+        {
+            return false;
+        }
+
+        if (_stage == Stage.Locating && message.TransactionId.SequenceEqual(_whereTransaction))
+        {
+            (_stage, _seenAt, NextDeadline) = (Stage.Silent, message.MappedAddress, now + _silence);
+            return true;
+        }
+
+        bool isKnock = _stage == Stage.Listening && message.TransactionId.SequenceEqual(_knockTransaction);
+        if (isKnock)
+        {
+            homes.MappingLifetime.Survived(_silence);
+            Next(now);
+        }
+
+        return isKnock;
+    }
+
+    // Without a NAT there is no mapping; without a home, nobody to knock.
+    private void Begin(Instant now)
+    {
+        HomeContact[] contacts = new HomeContact[HomeMachine.MaxHomes];
+        HomeContact[] usable = [.. contacts[..homes.CopyHomes(contacts)].Where(home => home.Endpoint.IsIPv4)];
+        _silence = homes.MappingLifetime.NextSilence;
+        bool isBehindNat = addresses.Mapping != NatMapping.None && addresses.Reflexive(AddressFamily.InterNetwork).Scope == AddressScope.Global;
+        if (!isBehindNat || usable.Length == 0 || _silence == TimeSpan.Zero || !sockets.TryTake(null, out _socket))
+        {
+            End(usable.Length == 0 ? Instant.Never : now + RetryDelay);
+            return;
+        }
+
+        _home = usable[0];
+        random.Fill(_whereTransaction);
+        _knockTransaction = new byte[StunMessage.TransactionIdBytes];
+        random.Fill(_knockTransaction);
+        (_stage, _tries, _knocks) = (Stage.Locating, 1, 0);
+        Locate(now);
+    }
+
+    private void Locate(Instant now)
+    {
+        Span<byte> request = stackalloc byte[StunMessage.HeaderBytes];
+        outbox.Add(new NetworkPath(_home.Endpoint, Socket: _socket), request[..StunMessage.WriteBindingRequest(request, _whereTransaction)]);
+        NextDeadline = now + Patience;
+    }
+
+    private void AskForKnock(Instant now)
+    {
+        _requests.Enqueue(new KnockRequest(_home, _seenAt.Port, _knockTransaction, FromOtherPort: false));
+        NextDeadline = now + Patience;
+    }
+
+    private void Next(Instant now)
+    {
+        bool isDone = homes.MappingLifetime.NextSilence == TimeSpan.Zero;
+        End(now + (isDone ? Validity : Patience));
+    }
+
+    private void End(Instant next)
+    {
+        if (_socket != 0)
+        {
+            sockets.Release(_socket);
+        }
+
+        (_stage, _socket, NextDeadline) = (Stage.Resting, 0, next);
+        _requests.Clear();
+    }
+}
