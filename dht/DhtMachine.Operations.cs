@@ -280,7 +280,7 @@ public sealed partial class DhtMachine
 
     private Offer Take(Instant now, Operation operation, DhtRecord record)
     {
-        Offer offer = operation.Found.Add(record, _clock.At(now));
+        Offer offer = operation.Found.Add(record, _clock.At(now), operation.Publication?.Delegation);
         if (offer == Offer.New && operation.Kind == OperationKind.Get)
         {
             _effects.Enqueue(new DhtEffect(DhtEffectKind.RecordFound, new DhtOperation(operation.Id)) { Records = [record] });

@@ -238,7 +238,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             local.Device.ExchangePrivate.CopyTo(secret);
         }
 
-        byte[] key = HKDF.DeriveKey(HashAlgorithmName.SHA256, secret.ToArray(), 32, info: "carrier 1 stateless reset"u8.ToArray());
+        byte[] key = ResetToken.DeriveKey(secret);
         CryptographicOperations.ZeroMemory(secret);
         return key;
     }

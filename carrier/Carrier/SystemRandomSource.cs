@@ -1,14 +1,15 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Carrier.Core;
 
 namespace Carrier;
 
-/// <summary>The operating system's generator, for keys and everything else a node draws. Any number of threads may share it.</summary>
+/// <summary>The operating system's generator by way of libsodium, for keys and everything else a node draws. Any number of threads may share it.</summary>
 /// <remarks>
 /// Small requests are served from a block each thread fetched at once: a handshake asks some twenty times, and a call of the system's costs more than the bytes. What is
 /// handed out is wiped here; what waits lies pinned, so that the collector leaves no copies.
 /// </remarks>
-public sealed class SystemRandomSource : RandomSource
+public sealed unsafe partial class SystemRandomSource : RandomSource
 {
     private const int BlockBytes = 512;
     private const int SmallBytes = 64;
@@ -29,14 +30,14 @@ public sealed class SystemRandomSource : RandomSource
     {
         if (destination.Length > SmallBytes)
         {
-            RandomNumberGenerator.Fill(destination);
+            Draw(destination);
             return;
         }
 
         byte[] block = _block ??= GC.AllocateUninitializedArray<byte>(BlockBytes, pinned: true);
         if (_leftBytes < destination.Length)
         {
-            RandomNumberGenerator.Fill(block);
+            Draw(block);
             _leftBytes = BlockBytes;
         }
 
@@ -45,4 +46,16 @@ public sealed class SystemRandomSource : RandomSource
         CryptographicOperations.ZeroMemory(taken);
         _leftBytes -= destination.Length;
     }
+
+    private static void Draw(Span<byte> destination)
+    {
+        fixed (byte* bytes = destination)
+        {
+            randombytes_buf(bytes, (nuint)destination.Length);
+        }
+    }
+
+    /// <summary>getrandom or its like; the process ends where the system has no randomness. The framework's generator would map all of OpenSSL.</summary>
+    [LibraryImport("libsodium")]
+    private static partial void randombytes_buf(byte* buffer, nuint size);
 }

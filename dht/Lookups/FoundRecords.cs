@@ -20,7 +20,10 @@ internal sealed class FoundRecords(DhtKey target)
     private ImmutableRecord? _immutable;
 
     /// <summary>Takes a record a node returned. A lie proves that node to misbehave; being out of date does not.</summary>
-    public Offer Add(DhtRecord record, UnixTime now)
+    /// <param name="record">As it was returned.</param>
+    /// <param name="now">For what expires.</param>
+    /// <param name="own">The delegation this device publishes by, which it need not verify.</param>
+    public Offer Add(DhtRecord record, UnixTime now, Delegation? own = null)
     {
         if (record is RevocationRecord revocation)
         {
@@ -49,7 +52,11 @@ internal sealed class FoundRecords(DhtKey target)
 
             signed.ShareDelegation(known.Delegation);
         }
-        else if (_signed.Count >= MaxDevices)
+        else if (_signed.Count < MaxDevices)
+        {
+            signed.ShareDelegation(own);
+        }
+        else
         {
             return Offer.Stale;
         }

@@ -36,6 +36,9 @@ internal sealed class Publication
 
     public ulong Id { get; }
 
+    /// <summary>The delegation it is signed by; null where another signed it.</summary>
+    public Delegation? Delegation => _delegation;
+
     public DhtKey Target { get; }
 
     public byte[] Value { get; set; } = [];

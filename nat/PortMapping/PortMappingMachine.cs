@@ -57,8 +57,11 @@ public sealed class PortMappingMachine
     /// <summary>How long the first offer waits for a better protocol's.</summary>
     public static TimeSpan Grace => TimeSpan.FromMilliseconds(50);
 
-    /// <summary>After an attempt that brought nothing; doubled each time. Short, because a router that is merely busy is common.</summary>
+    /// <summary>After an attempt that brought nothing. Short, because a router that is merely busy is common.</summary>
     public static TimeSpan FirstBackoff => TimeSpan.FromSeconds(5);
+
+    /// <summary>How many times longer each rest is than the one before: an attempt costs 2 kB on the link, and most routers that do not answer twice never will.</summary>
+    public const int BackoffFactor = 6;
 
     /// <summary>The longest rest: a router on which mapping was switched on meanwhile is noticed within it.</summary>
     public static TimeSpan LongestBackoff => TimeSpan.FromMinutes(30);
@@ -347,7 +350,7 @@ public sealed class PortMappingMachine
         _chosen = null;
         Lose();
         Rest(now + _backoff);
-        _backoff = _backoff * 2 < LongestBackoff ? _backoff * 2 : LongestBackoff;
+        _backoff = _backoff * BackoffFactor < LongestBackoff ? _backoff * BackoffFactor : LongestBackoff;
     }
 
     // One that was refused may still be giving back what led nowhere.

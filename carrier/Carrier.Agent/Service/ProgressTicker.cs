@@ -1,72 +1,51 @@
+using System.Threading.Channels;
 using Carrier.Agent.Control;
 using Carrier.Agent.Transfer;
 
 namespace Carrier.Agent.Service;
 
-/// <summary>Passes a transfer's progress on a few times a second, so that neither the data nor a slow terminal waits for the other.</summary>
+/// <summary>Passes a transfer's progress on a few times a second, so that neither the data nor a slow terminal waits for the other. Asleep while there is none.</summary>
 internal sealed class ProgressTicker : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     private readonly IConversation _conversation;
+    private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
+    private readonly Channel<TransferProgress> _latest = Channel.CreateBounded<TransferProgress>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+
     private readonly Task _ticking;
-    private readonly Lock _gate = new();
-    private TransferProgress? _latest;
 
     public ProgressTicker(IConversation conversation, TimeProvider time)
     {
-        _conversation = conversation;
-        _ticking = TickAsync(time);
+        (_conversation, _time) = (conversation, time);
+        _ticking = TickAsync();
     }
 
     /// <summary>Notes how far it is; never blocks.</summary>
-    public void Report(TransferProgress progress)
-    {
-        lock (_gate)
-        {
-            _latest = progress;
-        }
-    }
+    public void Report(TransferProgress progress) => _latest.Writer.TryWrite(progress);
 
-    /// <summary>Says the latest once more and stops.</summary>
+    /// <summary>Says the latest, if it was not said yet, and stops.</summary>
     public async ValueTask DisposeAsync()
     {
+        _ = _latest.Writer.TryComplete();
         await _stop.CancelAsync().ConfigureAwait(false);
         await _ticking.ConfigureAwait(false);
         _stop.Dispose();
     }
 
-    private async Task TickAsync(TimeProvider time)
+    private async Task TickAsync()
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        try
+        await foreach (TransferProgress progress in _latest.Reader.ReadAllAsync().ConfigureAwait(false))
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
-            {
-                await SayLatestAsync().ConfigureAwait(false);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            await SayLatestAsync().ConfigureAwait(false);
+            await SayAsync(progress).ConfigureAwait(false);
+            await Task.Delay(Interval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async ValueTask SayLatestAsync()
+    private async ValueTask SayAsync(TransferProgress progress)
     {
-        TransferProgress? latest;
-        lock (_gate)
-        {
-            latest = _latest;
-            _latest = null;
-        }
-
-        if (latest is not { } progress)
-        {
-            return;
-        }
-
         try
         {
             await _conversation.SayAsync(new ProgressReply(progress.DoneBytes, progress.TotalBytes, progress.Entry), CancellationToken.None)

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Carrier.Core.Crypto;
 
 /// <summary>RIPEMD160(SHA256(data)): how the ELA chain names a script by its hash.</summary>
@@ -11,8 +9,8 @@ public static class Hash160
     public static void HashData(ReadOnlySpan<byte> data, Span<byte> hash)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(hash.Length, Bytes);
-        Span<byte> sha = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(data, sha);
+        Span<byte> sha = stackalloc byte[Sha256.HashBytes];
+        Sha256.HashData(data, sha);
         Ripemd160.HashData(sha, hash);
     }
 }

@@ -6,7 +6,7 @@ namespace Carrier.Core.Crypto;
 /// <summary>HKDF-SHA256 (RFC 5869) as Carrier uses it: every derived value is at most one hash long, so no call allocates.</summary>
 internal static unsafe class KeyDerivation
 {
-    public const int HashBytes = SHA256.HashSizeInBytes;
+    public const int HashBytes = Sha256.HashBytes;
 
     /// <summary>Longest <c>info</c> any caller needs: a label and two public keys.</summary>
     private const int MaxInfoBytes = 128;

@@ -9,7 +9,7 @@ internal sealed unsafe class NoiseSymmetricState : IDisposable
 {
     public const int TagBytes = 16;
 
-    private const int HashBytes = SHA256.HashSizeInBytes;
+    private const int HashBytes = Sha256.HashBytes;
     private const int NonceBytes = 12;
 
     /// <summary>The most that is mixed into the hash at once: less than a datagram.</summary>
@@ -48,7 +48,7 @@ internal sealed unsafe class NoiseSymmetricState : IDisposable
         Span<byte> joined = room[..(HashBytes + data.Length)];
         Hash.CopyTo(joined);
         data.CopyTo(joined[HashBytes..]);
-        _ = SHA256.HashData(joined, Hash);
+        Sha256.HashData(joined, Hash);
     }
 
     public void MixKey(ReadOnlySpan<byte> inputKeyMaterial)

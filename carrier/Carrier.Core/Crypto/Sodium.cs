@@ -72,6 +72,9 @@ internal static unsafe partial class Sodium
     internal static partial int crypto_generichash(byte* hash, nuint hashLength, byte* input, ulong inputLength, byte* key, nuint keyLength);
 
     [LibraryImport(Library)]
+    internal static partial int crypto_hash_sha256(byte* hash, byte* input, ulong inputLength);
+
+    [LibraryImport(Library)]
     internal static partial int crypto_auth_hmacsha256_init(byte* state, byte* key, nuint keyLength);
 
     [LibraryImport(Library)]

@@ -135,6 +135,9 @@ public sealed class Delegation
         return now <= NotAfter ? DelegationVerdict.Valid : DelegationVerdict.Expired;
     }
 
+    /// <summary>Takes the signature for good: the delegation comes out of our own keystore, which nobody else writes.</summary>
+    internal void TrustSignature() => _signatureIsValid = true;
+
     /// <summary>Whether every one of <paramref name="uses"/> is granted.</summary>
     public bool Permits(DelegationUses uses) => (Uses & uses) == uses;
 

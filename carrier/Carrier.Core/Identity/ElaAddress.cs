@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using Carrier.Core.Crypto;
 
 namespace Carrier.Core.Identity;
 
@@ -79,9 +79,9 @@ public static class ElaAddress
 
     private static void WriteChecksum(ReadOnlySpan<byte> payload, Span<byte> checksum)
     {
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(payload, digest);
-        SHA256.HashData(digest, digest);
+        Span<byte> digest = stackalloc byte[Sha256.HashBytes];
+        Sha256.HashData(payload, digest);
+        Sha256.HashData(digest, digest);
         digest[..ChecksumBytes].CopyTo(checksum);
     }
 

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using Carrier.Core.Wire;
 using NSec.Cryptography;
+using Sha256 = Carrier.Core.Crypto.Sha256;
 
 namespace Carrier.Core.Identity;
 
@@ -109,8 +109,8 @@ public static class Keystore
     /// <summary>The checksum of everything before it.</summary>
     internal static void WriteChecksum(ReadOnlySpan<byte> before, Span<byte> checksum)
     {
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(before, digest);
+        Span<byte> digest = stackalloc byte[Sha256.HashBytes];
+        Sha256.HashData(before, digest);
         digest[..ChecksumBytes].CopyTo(checksum);
     }
 

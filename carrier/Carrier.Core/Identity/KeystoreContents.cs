@@ -90,6 +90,7 @@ public sealed class KeystoreContents : IDisposable
             };
         }
 
+        delegation?.TrustSignature();
         contents = new KeystoreContents { Mnemonic = mnemonic, Owner = owner, Device = device, Delegation = delegation };
         if (!read || !reader.AtEnd)
         {

@@ -29,6 +29,17 @@ public readonly struct ResetToken : IEquatable<ResetToken>
 
     public static bool operator !=(ResetToken left, ResetToken right) => !left.Equals(right);
 
+    /// <summary>The key of all tokens of a node, from a secret that outlives the process (RFC 9000 §10.3.2): HKDF with the info <c>carrier 1 stateless reset</c>.</summary>
+    public static byte[] DeriveKey(ReadOnlySpan<byte> secret)
+    {
+        byte[] key = new byte[KeyDerivation.HashBytes];
+        Span<byte> uniform = stackalloc byte[KeyDerivation.HashBytes];
+        KeyDerivation.Extract(default, secret, uniform);
+        KeyDerivation.Expand(uniform, "carrier 1 stateless reset"u8, key);
+        CryptographicOperations.ZeroMemory(uniform);
+        return key;
+    }
+
     /// <summary>The token of <paramref name="id"/>: HMAC-SHA-256 of it under the node's <paramref name="resetKey"/>, cut to 16 bytes.
     /// A node that lost its sessions but kept its key can still say so (RFC 9000 §10.3.2).</summary>
     public static ResetToken Derive(ReadOnlySpan<byte> resetKey, ConnectionId id)

@@ -55,12 +55,18 @@ public sealed class HomeServer
         {
             case HomeMethod.Register or HomeMethod.Unregister when RegisterQuestion.TryParse(body, out RegisterQuestion question):
                 RegisterStatus status = Prove(now, wall, remote, method, question, out ProvenDevice device);
-                if (status == RegisterStatus.Done)
+                UnixTime time = wall;
+                if (status == RegisterStatus.Done && IsOutdated(device, question.Time, out UnixTime newest))
                 {
-                    status = method == HomeMethod.Register ? _registrations.Put(device, remote, now + Lease) : Leave(device);
+                    _drops.Count(DropReason.Expired);
+                    (status, time) = (RegisterStatus.ClockSkew, newest > wall ? newest : wall);
+                }
+                else if (status == RegisterStatus.Done)
+                {
+                    status = method == HomeMethod.Register ? _registrations.Put(device, remote, now + Lease, question.Time) : Leave(device);
                 }
 
-                return new RegisterAnswer(status, Lease, remote, wall).Encode(answer);
+                return new RegisterAnswer(status, Lease, remote, time).Encode(answer);
             case HomeMethod.Connect when ConnectQuestion.TryParse(body, out ConnectQuestion connect):
                 ConnectStatus outcome = Connect(now, remote, connect, out ulong channel);
                 return new ConnectAnswer(outcome, channel, RelayMachine.IdleLifetime).Encode(answer);
@@ -104,6 +110,16 @@ public sealed class HomeServer
         }
 
         return RegisterStatus.Done;
+    }
+
+    /// <summary>
+    /// Whether the device has said something newer since. Who holds a farewell or a registration back on its way must not undo with it what the device did
+    /// after that; a device whose clock went back is told the time it has to sign.
+    /// </summary>
+    private bool IsOutdated(in ProvenDevice device, UnixTime signed, out UnixTime newest)
+    {
+        newest = _registrations.TryFind(device.ExchangeKey, out Registration? registration) ? registration.SignedAt : default;
+        return signed < newest;
     }
 
     private RegisterStatus Leave(in ProvenDevice device)

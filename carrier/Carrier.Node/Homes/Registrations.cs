@@ -13,6 +13,9 @@ internal sealed class Registration(ProvenDevice device, Endpoint endpoint)
     public RelayClient Client { get; } = new(endpoint);
 
     public Instant Expiry { get; set; }
+
+    /// <summary>The time in the device's newest proof, by its own clock.</summary>
+    public UnixTime SignedAt { get; set; }
 }
 
 /// <summary>A home's devices by exchange key, in order of expiry, within their quotas.</summary>
@@ -35,7 +38,7 @@ internal sealed class Registrations(HomeLimits limits)
     }
 
     /// <summary>Adds a device, or renews it from where it is now.</summary>
-    public RegisterStatus Put(in ProvenDevice device, Endpoint remote, Instant expiry)
+    public RegisterStatus Put(in ProvenDevice device, Endpoint remote, Instant expiry, UnixTime signedAt)
     {
         bool known = _byKey.TryGetValue(device.ExchangeKey, out LinkedListNode<Registration>? node);
         if (!known && Count >= limits.MaxRegistrations)
@@ -72,6 +75,7 @@ internal sealed class Registrations(HomeLimits limits)
 
         node!.Value.Client.Endpoint = remote;
         node.Value.Expiry = expiry;
+        node.Value.SignedAt = signedAt;
         _byExpiry.AddLast(node);
         return RegisterStatus.Done;
     }

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using Carrier.Core;
 using Carrier.Nat;
 
@@ -14,7 +13,8 @@ internal static class UdpProbe
     /// <summary>Whether an answer to this very request came within a second.</summary>
     public static async Task<bool> AnswersAsync(Endpoint seed, CancellationToken cancellationToken)
     {
-        byte[] transaction = RandomNumberGenerator.GetBytes(StunMessage.TransactionIdBytes);
+        byte[] transaction = new byte[StunMessage.TransactionIdBytes];
+        SystemRandomSource.Shared.Fill(transaction);
         byte[] request = new byte[StunMessage.HeaderBytes];
         byte[] answer = new byte[StunServer.MaxAnswerBytes];
         _ = StunMessage.WriteBindingRequest(request, transaction);

@@ -1,3 +1,4 @@
+using Carrier.Core;
 using Carrier.Simulation;
 
 namespace Carrier.Tests.Simulation;
@@ -43,14 +44,23 @@ public class IdleScenarios(ITestOutputHelper output)
         world.RunUntilReady(TimeSpan.FromSeconds(30));
         world.Network.RunFor(TimeSpan.FromMinutes(5));
         long bytes = 0;
+        Dictionary<Endpoint, Instant> spokenTo = [];
+        List<int> held = [];
         world.Network.Tap = (from, to, datagram) =>
         {
             bool isOurs = from == device.Host || to.WithPort(0) == nat.PublicAddress;
             bytes += isOurs ? datagram.Length + Headers : 0;
+            if (from == device.Host)
+            {
+                spokenTo[to] = world.Network.Now;
+                held.Add(spokenTo.Values.Count(at => world.Network.Now - at < TimeSpan.FromSeconds(30)));
+            }
+
             return true;
         };
         world.Network.RunFor(time);
-        output.WriteLine($"{mapping}: {bytes / time.TotalSeconds:F1} B/s both ways");
+        output.WriteLine($"{mapping}: {bytes / time.TotalSeconds:F1} B/s both ways; far ends within 30 s: {held.Average():F2}, at most {held.Max()}");
         Assert.InRange(bytes / time.TotalSeconds, 1, 60);
+        Assert.InRange(held.Average(), 3, 6); // three homes, and now and then nodes of the DHT
     }
 }

@@ -55,11 +55,15 @@ internal sealed class IdleCommand(Arguments arguments, CarrierCommands commands)
         }
     }
 
-    /// <summary>Translated flows in the router's table, one for each far end the host spoke to lately.</summary>
+    /// <summary>
+    /// Translated flows in the router's table, one for each far end the host spoke to lately. What has no second left is not held: the kernel neither
+    /// finds nor translates it any more and only has not swept it yet.
+    /// </summary>
     private static async Task<int> MappingsAsync(LabNetwork network, Site site, CancellationToken cancellation)
     {
         string listing = await Tool.MustRunAsync("ip", ["netns", "exec", network.RouterOf(site), "conntrack", "-L", "-p", "udp"], cancellation: cancellation);
-        string[] held = [.. listing.Split('\n').Where(line => line.Contains($"src={site.HostAddress} ", StringComparison.Ordinal) && line.Contains($"dst={site.PublicAddress} ", StringComparison.Ordinal))];
+        string[] held = [.. listing.Split('\n').Where(line => line.Contains($"src={site.HostAddress} ", StringComparison.Ordinal) && line.Contains($"dst={site.PublicAddress} ", StringComparison.Ordinal)
+            && SecondsLeft(line) > 0)];
         if (held.Length > MappingsBar)
         {
             Tally.Say(string.Join('\n', held.Select(line => $"  held: {line}")));
@@ -67,6 +71,9 @@ internal sealed class IdleCommand(Arguments arguments, CarrierCommands commands)
 
         return held.Length;
     }
+
+    /// <summary>Of <c>udp 17 SECONDS src=…</c>.</summary>
+    private static int SecondsLeft(string line) => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2], CultureInfo.InvariantCulture);
 
     /// <summary>Bytes of IP packets so far, both ways, ARP and all that the agent says on its LAN included.</summary>
     private static long HostBytes(LabNetwork network, Site site) => BytesThrough(network.HostOf(site), "eth0");

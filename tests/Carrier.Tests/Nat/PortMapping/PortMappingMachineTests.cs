@@ -221,6 +221,8 @@ public sealed class PortMappingMachineTests
         Assert.InRange(first, 4, 16);
         gateway.Run(PortMappingMachine.FirstBackoff - Moment);
         Assert.Equal(first, gateway.Sent);
+        gateway.Run(TimeSpan.FromMinutes(3));
+        Assert.Equal(3 * first, gateway.Sent);
         gateway.Run(TimeSpan.FromHours(24));
         Assert.InRange(gateway.Sent / first, 40, 64);
     }

@@ -140,6 +140,32 @@ public sealed class HomeServerTests
     }
 
     [Fact]
+    public void Answer_a_question_held_back_undoes_nothing_that_the_device_did_since()
+    {
+        FakeDevice device = new(1);
+        byte[] oldRegister = device.Question(HomeMethod.Register, HomeKey, Wall);
+        byte[] farewell = device.Question(HomeMethod.Unregister, HomeKey, Wall + TimeSpan.FromSeconds(1));
+        UnixTime later = Wall + TimeSpan.FromSeconds(2);
+        Endpoint moved = Addresses.Of("192.0.2.44:7000");
+        Assert.Equal(RegisterStatus.Done, Ask(moved, HomeMethod.Register, device.Question(HomeMethod.Register, HomeKey, later)).Status);
+        _ = Connect(Dialler, device.ExchangeKey);
+
+        foreach ((HomeMethod method, byte[] question) in new[] { (HomeMethod.Unregister, farewell), (HomeMethod.Register, oldRegister) })
+        {
+            RegisterAnswer answer = Ask(Device, method, question);
+            Assert.Equal((RegisterStatus.ClockSkew, later), (answer.Status, answer.HomeTime));
+        }
+
+        Assert.Equal((1, 1), (_home.RegistrationCount, _relay.ChannelCount));
+        Assert.True(_relay.TryTransmit(Instant.Zero, _datagram, out Transmit transmit));
+        Assert.Equal(moved, transmit.Path.Remote);
+
+        // The clock of the device went back: it signs the time it was told, and is gone.
+        Assert.Equal(RegisterStatus.Done, Ask(Device, HomeMethod.Unregister, device.Question(HomeMethod.Unregister, HomeKey, later)).Status);
+        Assert.Equal(0, _home.RegistrationCount);
+    }
+
+    [Fact]
     public void Answer_quotas_hold_by_source_unit_owner_and_total()
     {
         _home = Home(new() { MaxRegistrations = 5, MaxPerSourceUnit = 2, MaxPerOwner = 3 });
