@@ -153,9 +153,15 @@ public sealed class CarrierSession : IAsyncDisposable
     public async Task CloseAsync(ulong code = 0, string reason = "")
     {
         ArgumentNullException.ThrowIfNull(reason);
-        if (_end is not null)
+        Awaited<bool> ended;
+        lock (_opened)
         {
-            return;
+            if (_end is not null)
+            {
+                return;
+            }
+
+            ended = _ended ??= _driver.NewAwaited<bool>();
         }
 
         if (code == 0)
@@ -167,7 +173,7 @@ public sealed class CarrierSession : IAsyncDisposable
             }));
             try
             {
-                await EndedAsync().WaitAsync(Linger).ConfigureAwait(false);
+                await ended.Task.WaitAsync(Linger).ConfigureAwait(false);
                 return;
             }
             catch (TimeoutException)
@@ -176,12 +182,12 @@ public sealed class CarrierSession : IAsyncDisposable
             }
         }
 
-        _driver.RunOrPost(new NetworkCall<bool>(now =>
+        _driver.Post(new NetworkCall<bool>(now =>
         {
             _driver.Close(now, code, reason);
             return true;
         }));
-        await EndedAsync().ConfigureAwait(false);
+        await ended.Task.ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
@@ -239,15 +245,6 @@ public sealed class CarrierSession : IAsyncDisposable
 
         OnDatagrams();
         _ = _closed.TrySetResult();
-    }
-
-    // Nothing is made to be awaited, and no thread woken for it, where the end has come already.
-    private Task EndedAsync()
-    {
-        lock (_opened)
-        {
-            return _end is not null ? Task.CompletedTask : (_ended ??= _driver.NewAwaited<bool>()).Task;
-        }
     }
 
     private void CancelAccept(Awaited<CarrierStream?> accept, CancellationToken cancellationToken)
