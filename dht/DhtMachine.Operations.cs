@@ -247,7 +247,9 @@ public sealed partial class DhtMachine
 
     /// <summary>A far node cannot name near addresses: whoever is global would send us into our own LAN.</summary>
     private bool IsUsable(in Contact contact, AddressScope learntFrom) =>
-        contact.Endpoint.Scope >= learntFrom && (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6);
+        contact.Endpoint.Scope >= learntFrom
+        && (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6)
+        && (contact.Endpoint.Scope != AddressScope.Global || (contact.Endpoint.IsIPv4 ? _routesIPv4 : _routesIPv6));
 
     /// <summary>Verifies what a node returned; false when it lied.</summary>
     private bool TakeRecords(Instant now, Operation operation, Candidate candidate, in TargetAnswer answer)

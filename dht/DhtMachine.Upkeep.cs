@@ -30,6 +30,8 @@ public sealed partial class DhtMachine
     private static readonly TimeSpan MaxSeedInterval = TimeSpan.FromMinutes(1);
 
     private readonly List<(PublicKey Key, Endpoint Endpoint)> _seeds = [];
+    private bool _routesIPv4 = true;
+    private bool _routesIPv6 = true;
     private readonly Queue<Contact> _restored = [];
     private readonly LruTable<PublicKey, Instant> _bannedUntil = new(MaxBanned);
     private Instant _nextTick;
@@ -55,6 +57,23 @@ public sealed partial class DhtMachine
         _nextSeeding = now;
         _nextTick = now;
         return true;
+    }
+
+    /// <summary>Tells which families lead to the network from where this device is now: nodes of the other are not asked. Where one was lost a client's table is made anew, from the seeds.</summary>
+    public void SetRoutes(Instant now, bool ipv4, bool ipv6)
+    {
+        bool lost = (_routesIPv4 && !ipv4) || (_routesIPv6 && !ipv6);
+        bool changed = (_routesIPv4, _routesIPv6) != (ipv4, ipv6);
+        (_routesIPv4, _routesIPv6) = (ipv4, ipv6);
+        if (lost && !IsServing)
+        {
+            Recentre(now, Table.Centre);
+        }
+
+        if (changed)
+        {
+            AskSeedsAgain(now);
+        }
     }
 
     /// <summary>The seeds may be in reach now though they were not: asks them again if nobody else is known.</summary>

@@ -191,7 +191,7 @@ public sealed partial class DhtMachine
         RecordStore oldStore = Store;
         Table = new RoutingTable(centre);
         Store = new RecordStore(centre);
-        foreach (Contact contact in oldTable.Contacts())
+        foreach (Contact contact in oldTable.Contacts().Where(contact => IsUsable(contact, AddressScope.Loopback)))
         {
             _ = Table.Answered(now, contact);
         }

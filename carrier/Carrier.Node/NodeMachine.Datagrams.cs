@@ -4,6 +4,7 @@ using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Wire;
 using Carrier.Dht.Rpc;
+using Carrier.Nat;
 using Carrier.Node.Homes;
 using Carrier.Node.Sessions;
 
@@ -223,6 +224,20 @@ public sealed partial class NodeMachine
         foreach (NodeSession session in _sessions.All.ToArray())
         {
             session.Machine.Advertise(candidates);
+            _sessions.Touch(now, session);
+        }
+    }
+
+    // What peers named of the family that our last network lacked.
+    private void RetryOutOfReach(Instant now)
+    {
+        foreach (NodeSession session in _sessions.All.Where(session => session.OutOfReach is not null).ToArray())
+        {
+            foreach (Candidate candidate in session.OutOfReach!.Where(_addresses.IsWorthTrying))
+            {
+                session.Machine.AddCandidatePath(now, new NetworkPath(candidate.Endpoint));
+            }
+
             _sessions.Touch(now, session);
         }
     }

@@ -88,8 +88,12 @@ public sealed partial class NodeMachine
         {
             _natTest?.Restart(now);
             _mappingTest?.Restart(now);
+            RetryOutOfReach(now);
         }
 
+        bool ipv4 = _addresses.HasRoute(isIPv4: true), ipv6 = _addresses.HasRoute(isIPv4: false);
+        _dht.SetRoutes(now, ipv4, ipv6);
+        _homes?.SetRoutes(now, ipv4, ipv6);
         _homes?.CheckNow(now);
         Settle(now);
     }

@@ -78,14 +78,10 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         if (local is not null)
         {
             _opener = new SessionOpener(options, local, _addresses, _sessions, resetKey, random, Drops);
-            _dialer = new Dialer(options, local, _opener, _sessions, _addresses, _known, _floors, _outbox, random, Drops);
-            _acceptor = new Acceptor(local, _opener, _sessions, _outbox, _floors, random, Drops);
-        }
-
-        if (local is not null && !options.Serve)
-        {
-            _homes = new HomeMachine(
+            _homes = options.Serve ? null : new HomeMachine(
                 local.Delegation.Encoded.Span, (message, signature) => local.Device.Sign(HomeSignature.Context, message, signature), clock, random, Drops);
+            _dialer = new Dialer(options, local, _opener, _sessions, _addresses, _homes, _known, _floors, _outbox, random, Drops);
+            _acceptor = new Acceptor(local, _opener, _sessions, _outbox, _floors, random, Drops);
         }
 
         SocketLeases sockets = new();

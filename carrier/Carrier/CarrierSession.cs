@@ -153,15 +153,9 @@ public sealed class CarrierSession : IAsyncDisposable
     public async Task CloseAsync(ulong code = 0, string reason = "")
     {
         ArgumentNullException.ThrowIfNull(reason);
-        Awaited<bool> ended;
-        lock (_opened)
+        if (_end is not null)
         {
-            if (_end is not null)
-            {
-                return;
-            }
-
-            ended = _ended ??= _driver.NewAwaited<bool>();
+            return;
         }
 
         if (code == 0)
@@ -173,7 +167,7 @@ public sealed class CarrierSession : IAsyncDisposable
             }));
             try
             {
-                await ended.Task.WaitAsync(Linger).ConfigureAwait(false);
+                await EndedAsync().WaitAsync(Linger).ConfigureAwait(false);
                 return;
             }
             catch (TimeoutException)
@@ -182,12 +176,12 @@ public sealed class CarrierSession : IAsyncDisposable
             }
         }
 
-        _driver.Post(new NetworkCall<bool>(now =>
+        _driver.RunOrPost(new NetworkCall<bool>(now =>
         {
             _driver.Close(now, code, reason);
             return true;
         }));
-        await ended.Task.ConfigureAwait(false);
+        await EndedAsync().ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync() => await CloseAsync().ConfigureAwait(false);
@@ -245,6 +239,15 @@ public sealed class CarrierSession : IAsyncDisposable
 
         OnDatagrams();
         _ = _closed.TrySetResult();
+    }
+
+    // Nothing is made to be awaited, and no thread woken for it, where the end has come already.
+    private Task EndedAsync()
+    {
+        lock (_opened)
+        {
+            return _end is not null ? Task.CompletedTask : (_ended ??= _driver.NewAwaited<bool>()).Task;
+        }
     }
 
     private void CancelAccept(Awaited<CarrierStream?> accept, CancellationToken cancellationToken)

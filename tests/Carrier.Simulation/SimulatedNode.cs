@@ -93,13 +93,20 @@ public sealed class SimulatedNode : IDisposable
     public void Start()
     {
         Machine = new NodeMachine(_options, TransportKey, Identity, _random, new WallClock(Instant.Zero, Epoch), _network.Now);
-        Machine.SetHostEndpoints(_network.Now, [Host.Address]);
+        Machine.SetHostEndpoints(_network.Now, Host.Endpoints);
         if (_snapshot is { } snapshot)
         {
             Machine.Restore(_network.Now, snapshot);
         }
 
         Host.Start(Machine);
+    }
+
+    /// <summary>Tells the machine that the host's interfaces have other addresses.</summary>
+    public void TellAddresses()
+    {
+        Machine.SetHostEndpoints(_network.Now, Host.Endpoints);
+        Host.Pump();
     }
 
     public void Dispose()

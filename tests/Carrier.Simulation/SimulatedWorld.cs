@@ -21,6 +21,9 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
 
     public List<HomeContact> Seeds { get; } = [];
 
+    /// <summary>The seeds that have IPv6 too, at that address.</summary>
+    public List<HomeContact> IPv6Seeds { get; } = [];
+
     /// <summary>Adds a serving node; the first ones are the seeds everybody begins with.</summary>
     public SimulatedNode AddServing(bool isSeed = true)
     {
@@ -32,6 +35,32 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         }
 
         return node;
+    }
+
+    /// <summary>Adds a serving node with both families. It is one node of the DHT, at its IPv4 address; who has IPv6 alone begins with the other (<see cref="IPv6Seeds"/>).</summary>
+    public SimulatedNode AddDualStackServing()
+    {
+        SimulatedNode node = AddServing();
+        Network.SetIPv6(node.Host, NextIPv6Address(node.Host.Address.Port));
+        node.TellAddresses();
+        IPv6Seeds.Add(new HomeContact(node.TransportKey.Public, node.Host.IPv6));
+        return node;
+    }
+
+    /// <summary>Adds a device whose network has IPv6 alone, firewalled.</summary>
+    public SimulatedNode AddIPv6Device()
+    {
+        using OwnerKey owner = NewOwner();
+        return Add(Network.AddPublicHost(NextIPv6Address(NodePort), _link, firewalled: true), _options with { Seeds = [.. IPv6Seeds] }, owner);
+    }
+
+    /// <summary>Adds a device behind a NAT and, by IPv6, a firewall.</summary>
+    public SimulatedNode AddDualStackDevice(VirtualNat nat)
+    {
+        VirtualHost host = Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4))), _link, firewalled: true);
+        Network.SetIPv6(host, NextIPv6Address(host.Address.Port));
+        using OwnerKey owner = NewOwner();
+        return Add(host, _options with { Seeds = [.. Seeds, .. IPv6Seeds] }, owner);
     }
 
     /// <summary>Adds a device with a public address that does not serve.</summary>
@@ -85,6 +114,15 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         int site = _sites++;
         uint address = (uint)(20 + (site / 65_536 % 60)) << 24 | (uint)(site / 256 % 256) << 16 | (uint)(site % 256) << 8 | 7;
         return Endpoint.FromIPv4(address, NodePort);
+    }
+
+    /// <summary>An IPv6 address that nobody has: one /48 a site.</summary>
+    public Endpoint NextIPv6Address(ushort port)
+    {
+        Span<byte> address = [0x24, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt16BigEndian(address[4..], (ushort)++_sites);
+        _ = Endpoint.TryFromBytes(address, port, out Endpoint endpoint);
+        return endpoint;
     }
 
     public OwnerKey NewOwner()

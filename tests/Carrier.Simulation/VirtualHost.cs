@@ -13,6 +13,7 @@ public sealed class VirtualHost
 
     private readonly VirtualNetwork _network;
     private readonly Dictionary<ushort, Endpoint> _sockets = [];
+    private readonly HashSet<Endpoint> _contacted = [];
     private long _wakeVersion;
     private Instant _wakeAt = Instant.Never;
 
@@ -26,6 +27,15 @@ public sealed class VirtualHost
 
     /// <summary>Address and port of the one socket; private behind a NAT. Assign to move the host, as a device does that changes networks.</summary>
     public Endpoint Address { get; internal set; }
+
+    /// <summary>A global IPv6 address beside <see cref="Address"/>, with the same port, that no NAT stands before; none where the network has IPv4 alone.</summary>
+    public Endpoint IPv6 { get; internal set; }
+
+    /// <summary>Whether what comes by IPv6 is let in only from where something was sent, as home routers do (RFC 6092).</summary>
+    public bool IsFirewalled { get; init; }
+
+    /// <summary>The endpoints of its interfaces.</summary>
+    public Endpoint[] Endpoints => IPv6.IsNone ? [Address] : [Address, IPv6];
 
     public VirtualNat? Nat { get; internal set; }
 
@@ -81,7 +91,7 @@ public sealed class VirtualHost
             {
                 int bytes = Math.Min(transmit.SegmentBytes, transmit.Bytes - offset);
                 BytesSent += bytes;
-                _network.Send(this, EndpointOf(transmit.Path.Socket), transmit.Path.Remote, _network.TransmitBuffer.AsSpan(offset, bytes), transmit.IsOpening);
+                _network.Send(this, EndpointOf(transmit.Path), transmit.Path.Remote, _network.TransmitBuffer.AsSpan(offset, bytes), transmit.IsOpening);
             }
         }
 
@@ -126,9 +136,19 @@ public sealed class VirtualHost
         }
     }
 
+    /// <summary>Whether the firewall lets a datagram in that was sent by IPv6.</summary>
+    internal bool LetsIn(Endpoint source) => source.IsIPv4 || !IsFirewalled || _contacted.Contains(source);
+
     // The socket comes to be with the first datagram sent from it.
-    private Endpoint EndpointOf(ushort socket)
+    private Endpoint EndpointOf(in NetworkPath path)
     {
+        ushort socket = path.Socket;
+        if (!path.Remote.IsIPv4)
+        {
+            _ = _contacted.Add(path.Remote);
+            return Address.IsIPv4 ? IPv6 : Address;
+        }
+
         if (socket == 0)
         {
             return Address;

@@ -46,19 +46,30 @@ public sealed class VirtualNetwork(ulong seed)
     /// <summary>Sees every datagram on its way and may drop it (return false): the place for a hostile network.</summary>
     public Func<VirtualHost, Endpoint, ReadOnlyMemory<byte>, bool>? Tap { get; set; }
 
-    public VirtualHost AddPublicHost(Endpoint address, LinkProfile? link = null)
+    public VirtualHost AddPublicHost(Endpoint address, LinkProfile? link = null, bool firewalled = false)
     {
-        VirtualHost host = new(this, address, null, link ?? new LinkProfile());
+        VirtualHost host = new(this, address, null, link ?? new LinkProfile()) { IsFirewalled = firewalled };
         _publicHosts.Add(address, host);
         return host;
     }
 
-    public VirtualHost AddPrivateHost(VirtualNat nat, Endpoint address, LinkProfile? link = null)
+    public VirtualHost AddPrivateHost(VirtualNat nat, Endpoint address, LinkProfile? link = null, bool firewalled = false)
     {
-        VirtualHost host = new(this, address, nat, link ?? new LinkProfile());
+        VirtualHost host = new(this, address, nat, link ?? new LinkProfile()) { IsFirewalled = firewalled };
         Attach(nat);
         _privateHosts.Add((nat, address), host);
         return host;
+    }
+
+    /// <summary>Gives a host IPv6 beside what it has; none takes it away.</summary>
+    public void SetIPv6(VirtualHost host, Endpoint address)
+    {
+        _ = _publicHosts.Remove(host.IPv6);
+        host.IPv6 = address;
+        if (!address.IsNone)
+        {
+            _publicHosts.Add(address, host);
+        }
     }
 
     /// <summary>Moves a host to another address or NAT, as Wi-Fi to mobile does; its socket keeps working, its old address goes dark.</summary>
@@ -147,14 +158,15 @@ public sealed class VirtualNetwork(ulong seed)
         Trace(1, inside, destination, datagram.Length);
         TraceContent(datagram);
         LinkProfile link = from.Link;
-        bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes;
+        bool hasFamily = inside.IsIPv4 == destination.IsIPv4 && !inside.IsNone;
+        bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes || !hasFamily;
         int copies = Random.NextFraction() < link.Duplication ? 2 : 1;
         if (lost || (Tap is not null && !Tap(from, destination, datagram.ToArray())))
         {
             return;
         }
 
-        (Endpoint source, VirtualNat? network) = (inside, from.Nat);
+        (Endpoint source, VirtualNat? network) = (inside, destination.IsIPv4 ? from.Nat : null);
         if (!TryLeave(ref source, ref network, destination) || (isOpening && network is null))
         {
             return;
@@ -253,7 +265,7 @@ public sealed class VirtualNetwork(ulong seed)
     {
         VirtualHost? host = Route(next.Network, next.Source, next.Destination, out Endpoint inside);
         next.Inside = inside;
-        bool lost = host is null || Random.NextFraction() < host.Link.Loss || next.Bytes > host.Link.MaxDatagramBytes;
+        bool lost = host is null || Random.NextFraction() < host.Link.Loss || next.Bytes > host.Link.MaxDatagramBytes || !host.LetsIn(next.Source);
         if (lost)
         {
             ArrayPool<byte>.Shared.Return(next.Datagram!);

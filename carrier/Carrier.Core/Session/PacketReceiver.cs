@@ -70,6 +70,10 @@ internal sealed class PacketReceiver(SessionParts parts, LossRepair repair)
         {
             from.HeardAt = now;
             from.ReceivedBytes += frames.Length + parts.OverheadBytes;
+            if (from.HasFailed)
+            {
+                from.BeginRound(now); // given up too soon: the peer is there after all
+            }
         }
 
         bool newest = number >= parts.Acks.NextExpected;

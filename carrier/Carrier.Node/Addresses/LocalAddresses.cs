@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Carrier.Core;
 using Carrier.Nat;
+using Carrier.Node.Homes;
 
 namespace Carrier.Node.Addresses;
 
@@ -88,8 +89,18 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         }
     }
 
+    /// <summary>Whether nodes on the internet can be reached by this family; both while no interface is known.</summary>
+    public bool HasRoute(bool isIPv4) => _hosts.Length == 0 || Reach.HasFamily(isIPv4);
+
     /// <summary>Whether to send to an address that a peer named. A peer far away cannot lead us to this machine, its LAN or an address that is nobody's.</summary>
     public bool IsWorthTrying(Candidate candidate) => candidate.IsWorthTrying(Reach, NearestNode);
+
+    /// <summary>Where to ask a peer's home: as the peer named it, or at the other family's address where only that is in reach and known to us.</summary>
+    public bool TryReach(in HomeContact named, HomeMachine? homes, out HomeContact contact)
+    {
+        contact = named;
+        return IsWorthTrying(named.Candidate) || (homes is not null && homes.TryFindOther(named, out contact) && IsWorthTrying(contact.Candidate));
+    }
 
     /// <summary>Takes what a node that answered our own question says it saw.</summary>
     public void Observe(Instant now, Endpoint reporter, Endpoint observed)

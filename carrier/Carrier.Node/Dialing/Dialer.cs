@@ -18,14 +18,14 @@ namespace Carrier.Node.Dialing;
 /// over whatever path, makes the session; the session then finds the better path by itself.
 /// </remarks>
 internal sealed class Dialer(
-    NodeOptions options, LocalIdentity local, SessionOpener opener, SessionTable sessions, LocalAddresses addresses, KnownPeers known,
+    NodeOptions options, LocalIdentity local, SessionOpener opener, SessionTable sessions, LocalAddresses addresses, HomeMachine? homes, KnownPeers known,
     SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
 {
     /// <summary>Dials under way; one more is refused, since each may send to many addresses.</summary>
     public const int MaxDials = 4096;
 
-    private readonly Reconnections _reconnections = new(addresses);
-    private readonly Initiations _initiations = new(addresses, outbox, random, drops);
+    private readonly Reconnections _reconnections = new(addresses, homes);
+    private readonly Initiations _initiations = new(addresses, homes, outbox, random, drops);
     private readonly Dictionary<ulong, Dial> _dials = [];
     private readonly DeadlineHeap<Dial> _deadlines = new();
     private readonly Queue<NodeEffect> _effects = new();

@@ -16,7 +16,7 @@ namespace Carrier.Node.Dialing;
 /// A copy goes to the device's best home at once, to its next home a little later, over every relay channel that opens, and straight to every
 /// candidate on the punching schedule, all at the same time. What is sent to an address that never answered us spends <see cref="PunchBudget"/>.
 /// </remarks>
-internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, RandomSource random, DropCounters drops)
+internal sealed class Initiations(LocalAddresses addresses, HomeMachine? homes, Outbox outbox, RandomSource random, DropCounters drops)
 {
     /// <summary>Relay channels remembered as ours; the oldest gives way, long after its session left it.</summary>
     public const int MaxChannels = 8192;
@@ -86,10 +86,11 @@ internal sealed class Initiations(LocalAddresses addresses, Outbox outbox, Rando
             }
         }
 
-        foreach (HomeContact home in device.Record.Homes)
+        foreach (HomeContact named in device.Record.Homes)
         {
+            bool isInReach = addresses.TryReach(named, homes, out HomeContact home);
             bool isKnown = attempt.Homes.Contains(home) || attempt.HomesAsked.Contains(home);
-            if (!isKnown && addresses.IsWorthTrying(home.Candidate))
+            if (!isKnown && isInReach)
             {
                 attempt.Homes.Enqueue(home);
 

@@ -16,7 +16,7 @@ internal readonly record struct ReconnectRequest(NodeSession Session, HomeContac
 /// it, which knows the other's homes; the responder meanwhile sees to its own registrations, over which it is then found. The homes are those of the
 /// record that was dialled, and those of a newer one as soon as a lookup finds it: a device dialled just after its start named the first home it had.
 /// </remarks>
-internal sealed class Reconnections(LocalAddresses addresses)
+internal sealed class Reconnections(LocalAddresses addresses, HomeMachine? homes)
 {
     /// <summary>Requests waiting to be asked, three at most a record of a session; and lookups under way.</summary>
     private const int MaxWaiting = 1024;
@@ -87,11 +87,11 @@ internal sealed class Reconnections(LocalAddresses addresses)
         return bytes > 0;
     }
 
-    private void Request(NodeSession session, IEnumerable<HomeContact> homes)
+    private void Request(NodeSession session, IEnumerable<HomeContact> named)
     {
-        foreach (HomeContact home in homes)
+        foreach (HomeContact contact in named)
         {
-            if (_requests.Count < MaxWaiting && addresses.IsWorthTrying(home.Candidate))
+            if (_requests.Count < MaxWaiting && addresses.TryReach(contact, homes, out HomeContact home))
             {
                 _requests.Enqueue(new ReconnectRequest(session, home));
             }

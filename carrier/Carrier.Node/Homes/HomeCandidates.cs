@@ -24,7 +24,7 @@ internal sealed class HomeCandidates
             return false;
         }
 
-        int known = IndexOf(contact.Key);
+        int known = IndexOf(contact);
         if (known >= 0)
         {
             _entries[known] = _entries[known] with { Contact = contact, Rtt = rtt ?? _entries[known].Rtt };
@@ -47,9 +47,9 @@ internal sealed class HomeCandidates
     }
 
     /// <summary>Takes no more of a node for a while.</summary>
-    public void CoolDown(Instant now, PublicKey key)
+    public void CoolDown(Instant now, in HomeContact contact)
     {
-        int known = IndexOf(key);
+        int known = IndexOf(contact);
         if (known >= 0)
         {
             Entry entry = _entries[known];
@@ -71,22 +71,31 @@ internal sealed class HomeCandidates
     }
 
     /// <summary>Notes that a node served us well, and how fast.</summary>
-    public void Succeeded(PublicKey key, TimeSpan rtt)
+    public void Succeeded(in HomeContact contact, TimeSpan rtt)
     {
-        int known = IndexOf(key);
+        int known = IndexOf(contact);
         if (known >= 0)
         {
             _entries[known] = _entries[known] with { Rtt = rtt, Failures = 0 };
         }
     }
 
-    /// <summary>The fastest node that may be tried now and shares neither key nor, among public addresses, source unit with one in use.</summary>
-    public bool TryChoose(Instant now, IReadOnlyList<HomeLink> inUse, out HomeContact contact)
+    /// <summary>Where a node that somebody named at an address out of our reach is known to us at one within it: the same key at the other family's address.</summary>
+    public bool TryFindOther(in HomeContact named, out HomeContact other)
+    {
+        (PublicKey key, bool isIPv4) = (named.Key, named.Endpoint.IsIPv4);
+        int known = _entries.FindIndex(entry => entry.Contact.Key == key && entry.Contact.Endpoint.IsIPv4 != isIPv4);
+        other = known >= 0 ? _entries[known].Contact : default;
+        return known >= 0;
+    }
+
+    /// <summary>The fastest node in reach that may be tried now and shares neither key nor, among public addresses, source unit with one in use.</summary>
+    public bool TryChoose(Instant now, IReadOnlyList<HomeLink> inUse, Predicate<Endpoint> isInReach, out HomeContact contact)
     {
         Entry? best = null;
         foreach (Entry entry in _entries)
         {
-            if (entry.CoolUntil <= now && (best is null || entry.Rtt < best.Value.Rtt) && !inUse.Any(link => Clashes(link.Contact, entry.Contact)))
+            if (entry.CoolUntil <= now && isInReach(entry.Contact.Endpoint) && (best is null || entry.Rtt < best.Value.Rtt) && !inUse.Any(link => Clashes(link.Contact, entry.Contact)))
             {
                 best = entry;
             }
@@ -113,7 +122,9 @@ internal sealed class HomeCandidates
         || used.Endpoint == other.Endpoint
         || (other.Endpoint.Scope == AddressScope.Global && used.Endpoint.SourceUnit == other.Endpoint.SourceUnit);
 
-    private int IndexOf(PublicKey key) => _entries.FindIndex(entry => entry.Contact.Key == key);
+    // A node with both families is two candidates: one of them may be out of our reach.
+    private int IndexOf(HomeContact contact) =>
+        _entries.FindIndex(entry => entry.Contact.Key == contact.Key && entry.Contact.Endpoint.IsIPv4 == contact.Endpoint.IsIPv4);
 
     private readonly record struct Entry(HomeContact Contact, TimeSpan Rtt, Instant CoolUntil, int Failures);
 }

@@ -27,6 +27,8 @@ public sealed class HomeMachine
     private readonly Queue<HomeEffect> _effects = new();
     private bool _homesChanged;
     private bool _leaving;
+    private bool _routesIPv4 = true;
+    private bool _routesIPv6 = true;
     private Instant _checkAgainAt;
     private Instant _lookAgainAt = Instant.Never;
 
@@ -106,6 +108,25 @@ public sealed class HomeMachine
         return false;
     }
 
+    /// <summary>Tells which families lead to the network from where the device is now. Homes at addresses of the other are left at once for those in reach.</summary>
+    public void SetRoutes(Instant now, bool ipv4, bool ipv6)
+    {
+        bool changed = (_routesIPv4, _routesIPv6) != (ipv4, ipv6);
+        (_routesIPv4, _routesIPv6) = (ipv4, ipv6);
+        if (_links.RemoveAll(link => !IsInReach(link.Contact.Endpoint)) > 0)
+        {
+            _homesChanged = true;
+            Fill(now);
+        }
+        else if (changed && WantsCandidates)
+        {
+            _lookAgainAt = Instant.Min(_lookAgainAt, now + GatherTime);
+        }
+    }
+
+    /// <summary>Where a home that a peer named at an address out of our reach is known to us at one of the other family.</summary>
+    public bool TryFindOther(in HomeContact named, out HomeContact other) => _candidates.TryFindOther(named, out other);
+
     /// <summary>Tells of a serving public node, and its round-trip time if measured. The choice is made <see cref="GatherTime"/> later.</summary>
     public void Offer(Instant now, HomeContact contact, TimeSpan? rtt)
     {
@@ -137,7 +158,7 @@ public sealed class HomeMachine
         else if (answer.Status == RegisterStatus.Done)
         {
             _homesChanged |= link.State == HomeLinkState.Registering;
-            _candidates.Succeeded(home, rtt);
+            _candidates.Succeeded(link.Contact, rtt);
             link.Registered(now, answer with { Lease = Longer(answer.Lease, ShortestLease) }, _random);
         }
         else if (answer.Status == RegisterStatus.ClockSkew && link.Failures == 0)
@@ -295,9 +316,11 @@ public sealed class HomeMachine
 
     private static TimeSpan Longer(TimeSpan left, TimeSpan right) => left > right ? left : right;
 
+    private bool IsInReach(Endpoint home) => home.Scope != AddressScope.Global || (home.IsIPv4 ? _routesIPv4 : _routesIPv6);
+
     private void Fill(Instant now)
     {
-        while (WantsCandidates && _candidates.TryChoose(now, _links, out HomeContact contact))
+        while (WantsCandidates && _candidates.TryChoose(now, _links, IsInReach, out HomeContact contact))
         {
             HomeLink link = new(contact, MappingLifetime);
             _links.Add(link);
@@ -338,7 +361,7 @@ public sealed class HomeMachine
     {
         _homesChanged |= link.State == HomeLinkState.Registered;
         _ = _links.Remove(link);
-        _candidates.CoolDown(now, link.Contact.Key);
+        _candidates.CoolDown(now, link.Contact);
         Fill(now);
     }
 

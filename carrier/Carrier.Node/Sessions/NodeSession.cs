@@ -46,6 +46,9 @@ public sealed class NodeSession : Deadlined
     /// <summary>Whether the peer told of its NAT in the handshake: it then understands a call to punch.</summary>
     internal bool TellsNat { get; set; }
 
+    /// <summary>What the peer named that was out of our reach, of a family our network lacked: tried when we are on another. Null where there was none.</summary>
+    internal List<Candidate>? OutOfReach { get; set; }
+
     /// <summary>The first global IPv4 endpoint the peer named; none when it named none.</summary>
     internal Endpoint RemoteIPv4 { get; set; }
 

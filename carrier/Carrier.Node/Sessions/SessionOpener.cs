@@ -143,6 +143,10 @@ internal sealed class SessionOpener(
             {
                 session.Machine.AddCandidatePath(now, new NetworkPath(candidate.Endpoint));
             }
+            else if (candidate.Endpoint.Scope == AddressScope.Global)
+            {
+                (session.OutOfReach ??= []).Add(candidate);
+            }
         }
     }
 

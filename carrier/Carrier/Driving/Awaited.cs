@@ -1,3 +1,4 @@
+using Carrier.Net;
 using Carrier.Streams;
 
 namespace Carrier.Driving;
@@ -9,6 +10,9 @@ internal sealed class Awaited<T>(NodeThread thread) : ContinuationThread.Continu
     // Its continuations run in Execute, which is already where they belong.
     private readonly TaskCompletionSource<T> _source = new();
     private int _isDecided;
+
+    // The thread within RunOrPost: as long as it is there, nothing can have been awaited.
+    private volatile int _asking;
     private T? _result;
     private CarrierException? _exception;
     private CancellationToken _cancelled;
@@ -17,6 +21,15 @@ internal sealed class Awaited<T>(NodeThread thread) : ContinuationThread.Continu
 
     /// <summary>How it ends is known, though the task may not have completed yet.</summary>
     public bool IsDecided => Volatile.Read(ref _isDecided) != 0;
+
+    /// <summary>Has the work run that decides this, before anybody awaits it: decided here and now it is complete at once, without waking another thread.</summary>
+    public Task<T> RunOrPost(NetworkWork work)
+    {
+        _asking = Environment.CurrentManagedThreadId;
+        thread.RunOrPost(work);
+        _asking = 0;
+        return Task;
+    }
 
     /// <summary>False when something else was decided first. Any thread, as the two below.</summary>
     public bool TrySucceed(T result) => TryDecide(result, null, default);
@@ -49,7 +62,15 @@ internal sealed class Awaited<T>(NodeThread thread) : ContinuationThread.Continu
         }
 
         (_result, _exception, _cancelled) = (result, exception, cancelled);
-        thread.Wake(this);
+        if (_asking == Environment.CurrentManagedThreadId)
+        {
+            Execute();
+        }
+        else
+        {
+            thread.Wake(this);
+        }
+
         return true;
     }
 }

@@ -13,11 +13,16 @@ internal sealed class PendingOpen(SessionDriver session) : NetworkWork
     public async ValueTask<CarrierStream> RunAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        session.RunOrPost(this);
+        Task<CarrierStream> result = _result.RunOrPost(this);
+        if (result.IsCompleted)
+        {
+            return await result.ConfigureAwait(false);
+        }
+
         await using (cancellationToken.UnsafeRegister(
             static (state, token) => ((PendingOpen)state!)._result.TryCancel(token), this).ConfigureAwait(false))
         {
-            return await _result.Task.ConfigureAwait(false);
+            return await result.ConfigureAwait(false);
         }
     }
 

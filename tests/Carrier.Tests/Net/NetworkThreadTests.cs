@@ -44,6 +44,27 @@ public sealed class NetworkThreadTests
         Assert.Null(await StopAsync(thread));
     }
 
+    [Theory]
+    [MemberData(nameof(KindsAndSpins))]
+    public async Task Datagrams_that_come_together_are_all_heard(string kind, int spinMicroseconds)
+    {
+        await using TestThread thread = new(new EchoMachine(), DatagramSocketsTests.Bind(kind), TimeSpan.FromMicroseconds(spinMicroseconds));
+        using Socket client = Client(thread);
+        thread.Start();
+        byte[] answer = new byte[100];
+
+        for (int i = 0; i < 100; i++)
+        {
+            client.Send([1]);
+            client.Send([2, 2]);
+            client.Send([3, 3, 3]);
+            for (int bytes = 0; bytes < 6; bytes += client.Receive(answer))
+            {
+                // The machine answers what came as one batch in one datagram.
+            }
+        }
+    }
+
     [Fact]
     public async Task Deadline_wakes_the_machine()
     {

@@ -39,6 +39,23 @@ public sealed class CarrierStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Stream_the_peer_allows_opens_without_a_wait()
+    {
+        (CarrierNode listener, CarrierNode dialler) = await _network.StartPairAsync();
+        using IDisposable listening = listener.Listen(Echo, EchoAsync);
+        await using CarrierSession session = await dialler.ConnectAsync(listener.TrustId, Echo).WaitAsync(SmallNetwork.Patience);
+        int atOnce = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            ValueTask<CarrierStream> opening = session.OpenStreamAsync();
+            atOnce += opening.IsCompletedSuccessfully ? 1 : 0;
+            await using CarrierStream stream = await opening;
+        }
+
+        Assert.True(atOnce > 0, "no stream was open before it was awaited");
+    }
+
+    [Fact]
     public async Task Many_streams_at_once_do_not_mix()
     {
         (CarrierNode listener, CarrierNode dialler) = await _network.StartPairAsync();

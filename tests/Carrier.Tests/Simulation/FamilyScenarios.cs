@@ -1,0 +1,127 @@
+using Carrier.Core;
+using Carrier.Node.Sessions;
+using Carrier.Simulation;
+
+namespace Carrier.Tests.Simulation;
+
+/// <summary>Devices with IPv4 alone, IPv6 alone or both, among serving nodes that have both.</summary>
+public class FamilyScenarios(ITestOutputHelper output)
+{
+    public enum Kind
+    {
+        /// <summary>Behind a port-restricted NAT.</summary>
+        IPv4,
+
+        /// <summary>Behind a symmetric NAT.</summary>
+        SymmetricIPv4,
+
+        /// <summary>Firewalled.</summary>
+        IPv6,
+
+        /// <summary>A symmetric NAT, and by IPv6 a firewall.</summary>
+        Both,
+    }
+
+    public static TheoryData<Kind, Kind> Pairs => new(
+        from @from in Enum.GetValues<Kind>()
+        from to in Enum.GetValues<Kind>()
+        select (@from, to));
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void Any_two_connect_and_those_with_IPv6_directly(Kind from, Kind to)
+    {
+        using SimulatedWorld world = NewWorld(201);
+        SimulatedNode a = Add(world, from), b = Add(world, to);
+        b.Machine.Listen("reach");
+        world.RunUntilReady(TimeSpan.FromSeconds(20));
+        world.Network.RunFor(TimeSpan.FromSeconds(2));
+        Instant begun = world.Network.Now;
+        ulong dial = a.Dial(b.Identity!.TrustId, "reach");
+        Assert.True(world.Network.RunUntil(() => a.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)), a.Failed.TryGetValue(dial, out var why) ? why.ToString() : "no session");
+        double session = (world.Network.Now - begun).TotalMilliseconds;
+        bool isDirect = world.Network.RunUntil(() => !a.Dialed[dial].Machine.Path.IsRelayed, TimeSpan.FromSeconds(5));
+        output.WriteLine($"{from} to {to}: session after {session:F0} ms, {(isDirect ? $"direct after {(world.Network.Now - begun).TotalMilliseconds:F0} ms" : "relayed")}, {a.Dialed[dial].Machine.Path}");
+        Assert.InRange(session, 0, 500);
+        bool bothHaveIPv6 = from is Kind.IPv6 or Kind.Both && to is Kind.IPv6 or Kind.Both;
+        Assert.True(isDirect || !bothHaveIPv6, "relayed");
+        Assert.True(!bothHaveIPv6 || !a.Dialed[dial].Machine.Path.Remote.IsIPv4);
+    }
+
+    /// <summary>From IPv4 to a network with IPv6 alone and back, twice, in the middle of a stream.</summary>
+    [Theory]
+    [InlineData(true, Kind.IPv4)]
+    [InlineData(false, Kind.IPv4)]
+    [InlineData(true, Kind.Both)]
+    [InlineData(false, Kind.Both)]
+    public void Change_of_family_is_survived(bool diallerMoves, Kind other)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 211; seed <= 213; seed++)
+        {
+            using SimulatedWorld world = NewWorld(seed);
+            VirtualNat wifi = world.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
+            SimulatedNode mover = world.AddDualStackDevice(wifi), still = Add(world, other);
+            Endpoint home = mover.Host.Address, mobile = mover.Host.IPv6;
+            world.Network.SetIPv6(mover.Host, default);
+            mover.TellAddresses();
+            (SimulatedNode dialler, SimulatedNode dialled) = diallerMoves ? (mover, still) : (still, mover);
+            dialled.Machine.Listen("reach");
+            world.RunUntilReady(TimeSpan.FromSeconds(20));
+            PatternTraffic sending = new(world.Network, dialler), receiving = new(world.Network, dialled);
+            world.Network.RunFor(TimeSpan.FromSeconds(2));
+            ulong dial = dialler.Dial(dialled.Identity!.TrustId, "reach");
+            Assert.True(world.Network.RunUntil(() => dialler.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)));
+            NodeSession session = dialler.Dialed[dial];
+            Trickle();
+            for (int i = 0; i < 4; i++)
+            {
+                world.Network.RunFor(TimeSpan.FromSeconds(4));
+                bool toIPv6 = i % 2 == 0;
+                receiving.WatchStalls();
+                long before = receiving.ReceivedBytes;
+                Assert.True(world.Network.RunUntil(() => receiving.ReceivedBytes > before, TimeSpan.FromSeconds(5)));
+                world.Network.Move(mover.Host, toIPv6 ? mobile : home, toIPv6 ? null : wifi);
+                mover.TellAddresses();
+                world.Network.RunFor(TimeSpan.FromMilliseconds(100));
+                before = receiving.ReceivedBytes;
+                Assert.True(world.Network.RunUntil(() => receiving.ReceivedBytes > before, TimeSpan.FromSeconds(20)), $"seed {seed}: lost, {session.Machine.State}, {session.Machine.Path}");
+                stalls.Add(receiving.LongestStall.TotalMilliseconds);
+                if (toIPv6 && other == Kind.Both)
+                {
+                    Assert.True(world.Network.RunUntil(() => session.Machine.Path is { IsRelayed: false, Remote.IsIPv4: false }, TimeSpan.FromSeconds(4)), $"seed {seed}: {session.Machine.Path}");
+                }
+            }
+
+            void Trickle()
+            {
+                sending.Send(session, 1, 4000);
+                world.Network.Schedule(TimeSpan.FromMilliseconds(60), Trickle);
+            }
+        }
+
+        stalls.Sort();
+        output.WriteLine($"{(diallerMoves ? "dialler" : "dialled")} moves, the other has {other}: stalls of p50 {stalls[stalls.Count / 2]:F0} ms, most {stalls[^1]:F0} ms");
+        Assert.InRange(stalls[stalls.Count / 2], 0, 1_000);
+        Assert.InRange(stalls[^1], 0, 3_500);
+    }
+
+    private static SimulatedWorld NewWorld(ulong seed)
+    {
+        SimulatedWorld world = new(seed);
+        for (int i = 0; i < 3; i++)
+        {
+            _ = world.AddDualStackServing();
+        }
+
+        return world;
+    }
+
+    private static SimulatedNode Add(SimulatedWorld world, Kind kind) => kind switch
+    {
+        Kind.IPv4 => world.AddDeviceBehind(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent),
+        Kind.SymmetricIPv4 => world.AddDeviceBehind(world.NewSymmetricNat(NatPorts.Random)),
+        Kind.IPv6 => world.AddIPv6Device(),
+        _ => world.AddDualStackDevice(world.NewSymmetricNat(NatPorts.Random)),
+    };
+}
