@@ -47,8 +47,8 @@ internal static class Program
           --short                     a few cases, one short run each
         living:
           --case upgrade,rebind,move,relay,suspend,unplug --repeats N --short
-        dials, crowd, idle:
-          --repeats 100 --bar-ms 500; --clients 5; --seconds 120
+        dials, crowd, idle, blocked:
+          --repeats 100 --bar-ms 500; --clients 5; --seconds 120; --repeats 1
         services:
           --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
         verify, matrix, pair, services:
@@ -107,7 +107,7 @@ internal static class Program
             case "gateway":
                 return await GatewayAsync(arguments, cancellation);
             case "blocked":
-                return await WithCarrierAsync(arguments, commands => new BlockedCommand(commands).RunAsync, cancellation);
+                return await WithCarrierAsync(arguments, commands => new BlockedCommand(arguments, commands).RunAsync, cancellation);
             case "living":
                 return await WithCarrierAsync(arguments, commands => new LivingCommand(arguments, commands).RunAsync, cancellation, LivingCommand.Missing);
             case "dials" when arguments.Words.Count == 2:

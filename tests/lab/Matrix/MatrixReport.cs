@@ -90,11 +90,12 @@ internal static class MatrixReport
         Ms(pair.PingMs),
     ];
 
-    /// <summary>What the two NATs permit; the hosts of one guest network may not speak to each other, and their NAT does not hairpin.</summary>
+    /// <summary>What the two networks permit: UDP at all, and their NATs; the hosts of one guest network may not speak to each other, and their NAT does not hairpin.</summary>
     private static bool MayBeDirect(Topology topology, PairSummary pair)
     {
         SiteKind from = topology.Find(pair.From).Kind, to = topology.Find(pair.To).Kind;
-        return (!from.IsSymmetric() || !to.IsSymmetric() || (from == SiteKind.Sequential && to == SiteKind.Sequential))
+        return from.CarriesUdp() && to.CarriesUdp()
+            && (!from.IsSymmetric() || !to.IsSymmetric() || (from == SiteKind.Sequential && to == SiteKind.Sequential))
             && !(from == SiteKind.IsolatedHome && to == SiteKind.IsolatedHome);
     }
 
