@@ -7,7 +7,8 @@ namespace Carrier.Tests.Simulation;
 /// <summary>What a device learns of whom its NAT lets in, from two homes that knock when asked.</summary>
 public class NatTestScenarios
 {
-    private static readonly TimeSpan TestTime = TimeSpan.FromSeconds(5);
+    /// <summary>Enough for the test, and over before the next one (of how long mappings live) takes a socket.</summary>
+    private static readonly TimeSpan TestTime = TimeSpan.FromSeconds(2);
 
     [Theory]
     [InlineData(NatKind.FullCone, NatFiltering.EndpointIndependent)]
