@@ -20,9 +20,8 @@ public sealed unsafe partial class SystemRandomSource : RandomSource
     [ThreadStatic]
     private static int _leftBytes;
 
-    private SystemRandomSource()
-    {
-    }
+    // Its first use of the system's generator is not for two threads at once; sodium_init is, and may be called again.
+    private SystemRandomSource() => _ = sodium_init();
 
     public static SystemRandomSource Shared { get; } = new();
 
@@ -58,4 +57,7 @@ public sealed unsafe partial class SystemRandomSource : RandomSource
     /// <summary>getrandom or its like; the process ends where the system has no randomness. The framework's generator would map all of OpenSSL.</summary>
     [LibraryImport("libsodium")]
     private static partial void randombytes_buf(byte* buffer, nuint size);
+
+    [LibraryImport("libsodium")]
+    private static partial int sodium_init();
 }
