@@ -26,12 +26,7 @@ public sealed class BlockFile : IDisposable
         var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
-            long end = 0;
-            while (TryPlay(file, chain, now))
-            {
-                end = file.Position;
-            }
-
+            long end = Play(file, chain, now);
             file.SetLength(end);
             file.Position = end;
             return new BlockFile(file);
@@ -61,9 +56,22 @@ public sealed class BlockFile : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static bool TryPlay(FileStream file, DevnetChain chain, UnixTime now)
+    /// <summary>Brings a chain to where a history leads; the bytes of its whole records.</summary>
+    /// <exception cref="InvalidDataException">A whole record is no block of this chain.</exception>
+    internal static long Play(Stream history, DevnetChain chain, UnixTime now)
     {
-        if (!TryReadNumber(file, out uint length) || length > Block.MaxBytes)
+        long end = 0;
+        while (TryPlay(history, chain, now))
+        {
+            end = history.Position;
+        }
+
+        return end;
+    }
+
+    private static bool TryPlay(Stream file, DevnetChain chain, UnixTime now)
+    {
+        if (!TryReadNumber(file, out uint length) || length > Math.Min(Block.MaxBytes, file.Length - file.Position))
         {
             return false;
         }
@@ -80,11 +88,7 @@ public sealed class BlockFile : IDisposable
         }
 
         byte[] encoded = new byte[length];
-        if (file.ReadAtLeast(encoded, encoded.Length, throwOnEndOfStream: false) < encoded.Length)
-        {
-            return false;
-        }
-
+        file.ReadExactly(encoded);
         if (Block.TryParse(encoded, out Block? block) != BlockReading.Read
             || chain.Add(block!, now) is not (BlockVerdict.Connected or BlockVerdict.Side))
         {
@@ -94,7 +98,7 @@ public sealed class BlockFile : IDisposable
         return true;
     }
 
-    private static bool TryReadNumber(FileStream file, out uint number)
+    private static bool TryReadNumber(Stream file, out uint number)
     {
         Span<byte> bytes = stackalloc byte[sizeof(uint)];
         bool whole = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length;

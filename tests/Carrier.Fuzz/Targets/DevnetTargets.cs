@@ -7,7 +7,7 @@ using Carrier.Devnet.Rpc;
 
 namespace Carrier.Fuzz.Targets;
 
-/// <summary>What strangers on this machine can send to a devnet.</summary>
+/// <summary>What strangers on this machine can send to a devnet, and the file it keeps.</summary>
 public static class DevnetTargets
 {
     private const int Blocks = 3;
@@ -45,6 +45,21 @@ public static class DevnetTargets
         RpcReply reply = new RpcService(chain, Faucet.Owner, () => Now).Answer(data);
         Assert.InRange(reply.Status, 200, 400);
         Assert.NotEmpty(reply.Body.ToJsonString());
+    }
+
+    /// <summary>A history on the disk: it is played up to its last whole record, or refused.</summary>
+    public static void BlockFiles(ReadOnlySpan<byte> data)
+    {
+        using var chain = new DevnetChain("fuzz", Faucet.Owner);
+        using var history = new MemoryStream(data.ToArray(), writable: false);
+        try
+        {
+            Assert.InRange(BlockFile.Play(history, chain, Now), 0, data.Length);
+        }
+        catch (InvalidDataException)
+        {
+            return; // a block of another chain
+        }
     }
 
     private static DevnetChain Chain()

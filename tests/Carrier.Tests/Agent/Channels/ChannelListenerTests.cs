@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Carrier.Agent.Channels;
 using Carrier.Agent.Network;
@@ -41,32 +40,15 @@ public sealed class ChannelListenerTests : IDisposable
             using IDisposable listening = payee.Listen(ChannelListener.Protocol, listener.AnswerAsync);
             await using IPeerSession session = await payer.ConnectAsync(payee.TrustId, ChannelListener.Protocol, Cancel);
             IDuplexPipe stream = await session.OpenStreamAsync(Cancel);
-            byte[] frame = new byte[ChannelCodec.LengthBytes + ChannelLimits.MaxMessageBytes];
-            await stream.Output.WriteAsync(frame.AsMemory(0, ChannelCodec.WriteFramed(Open, frame)), Cancel);
-            while (await ReadAsync(stream.Input) is not AcceptMessage)
+            await stream.Output.WriteMessageAsync(Open, Cancel);
+            while (await stream.Input.ReadMessageAsync(Cancel) is var message and not AcceptMessage)
             {
+                Assert.NotNull(message); // the end, without an accept
             }
 
             await stream.Output.CompleteAsync();
         }
 
         made!.Dispose();
-    }
-
-    private static async Task<ChannelMessage> ReadAsync(PipeReader input)
-    {
-        while (true)
-        {
-            ReadResult read = await input.ReadAsync(Cancel);
-            ReadOnlySequence<byte> buffer = read.Buffer;
-            if (ChannelFrames.TryRead(ref buffer, out ChannelMessage? message) == FrameReading.Read)
-            {
-                input.AdvanceTo(buffer.Start);
-                return message!;
-            }
-
-            input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-            Assert.False(read.IsCompleted, "The stream ended without an accept.");
-        }
     }
 }

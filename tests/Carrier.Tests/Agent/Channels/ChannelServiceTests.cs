@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Carrier.Agent.Channels;
 using Carrier.Agent.Network;
@@ -11,6 +10,7 @@ using Carrier.Core.Identity;
 using Carrier.Tests.Chain;
 using Carrier.Tests.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
+using static Carrier.Tests.Chain.Channels.ChannelFixture;
 
 namespace Carrier.Tests.Agent.Channels;
 
@@ -29,7 +29,7 @@ public sealed class ChannelServiceTests : IDisposable
     {
         List<Block> blocks = [.. FixtureNode.RecordedBlocks()];
         await using var chain = new FixtureNode(blocks);
-        OwnerKey payee = Key(2);
+        OwnerKey payee = KeyOf(2);
         await using MemoryNetwork.Node payeeNode = _network.Join(payee.PublicKey.TrustId);
         await using ChannelService service = await StartAsync(payeeNode, payee, chain);
         List<ChannelRefusal> answers = [];
@@ -76,7 +76,7 @@ public sealed class ChannelServiceTests : IDisposable
     /// <summary>Proposes channels of one peer, each on a stream of its own; what each was answered.</summary>
     private async Task<List<ChannelRefusal>> ProposeAsync(byte number, OwnerPublicKey payee, int channels)
     {
-        using OwnerKey key = Key((byte)(number ^ 0x80));
+        using OwnerKey key = KeyOf((byte)(number ^ 0x80));
         await using MemoryNetwork.Node peer = _network.Join(key.PublicKey.TrustId);
         List<ChannelRefusal> answers = [];
         for (uint i = 0; i < channels; i++)
@@ -113,30 +113,15 @@ public sealed class ChannelServiceTests : IDisposable
 
     private static async Task<ChannelRefusal> AskAsync(IDuplexPipe stream, OpenMessage open)
     {
-        byte[] frame = new byte[ChannelCodec.LengthBytes + ChannelLimits.MaxMessageBytes];
-        _ = await stream.Output.WriteAsync(frame.AsMemory(0, ChannelCodec.WriteFramed(open, frame)), Cancel);
+        await stream.Output.WriteMessageAsync(open, Cancel);
         while (true)
         {
-            ReadResult read = await stream.Input.ReadAsync(Cancel);
-            ReadOnlySequence<byte> buffer = read.Buffer;
-            while (ChannelFrames.TryRead(ref buffer, out ChannelMessage? message) == FrameReading.Read)
+            ChannelMessage? message = await stream.Input.ReadMessageAsync(Cancel);
+            Assert.NotNull(message); // the end, without an answer
+            if (message is RefuseMessage or AcceptMessage)
             {
-                if (message is RefuseMessage or AcceptMessage)
-                {
-                    return message is RefuseMessage refuse ? refuse.Reason : ChannelRefusal.None;
-                }
+                return message is RefuseMessage refuse ? refuse.Reason : ChannelRefusal.None;
             }
-
-            stream.Input.AdvanceTo(buffer.Start, buffer.End);
-            Assert.False(read.IsCompleted, "The stream ended without an answer.");
         }
-    }
-
-    private static OwnerKey Key(byte scalar)
-    {
-        byte[] bytes = new byte[OwnerKey.PrivateBytes];
-        bytes[^1] = scalar;
-        Assert.True(OwnerKey.TryFromPrivate(bytes, out OwnerKey? key));
-        return key;
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Carrier.Chain.Channels;
 using Carrier.Chain.Primitives;
 using Carrier.Chain.Transactions;
@@ -70,20 +72,50 @@ internal static class ChannelFixture
         return effects;
     }
 
+    public static async Task WriteMessageAsync(this PipeWriter output, ChannelMessage message, CancellationToken cancellationToken)
+    {
+        byte[] frame = new byte[ChannelCodec.LengthBytes + ChannelLimits.MaxMessageBytes];
+        _ = await output.WriteAsync(frame.AsMemory(0, ChannelCodec.WriteFramed(message, frame)), cancellationToken);
+    }
+
+    /// <summary>The next message; null at the end.</summary>
+    public static async Task<ChannelMessage?> ReadMessageAsync(this PipeReader input, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            ReadResult read = await input.ReadAsync(cancellationToken);
+            ReadOnlySequence<byte> buffer = read.Buffer;
+            if (ChannelFrames.TryRead(ref buffer, out ChannelMessage? message) == FrameReading.Read)
+            {
+                input.AdvanceTo(buffer.Start);
+                return message;
+            }
+
+            input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return null;
+            }
+        }
+    }
+
     public static IEnumerable<T> Sent<T>(this IEnumerable<ChannelEffect> effects)
         where T : ChannelMessage => effects.OfType<SendEffect>().Select(send => send.Message).OfType<T>();
 
     public static IEnumerable<BroadcastKind> Broadcasts(this IEnumerable<ChannelEffect> effects) =>
         effects.OfType<BroadcastEffect>().Select(broadcast => broadcast.Kind);
 
-    private static P256Signer SignerOf(byte scalar)
+    public static OwnerKey KeyOf(byte scalar)
     {
         byte[] bytes = new byte[OwnerKey.PrivateBytes];
         bytes[^1] = scalar;
         Assert.True(OwnerKey.TryFromPrivate(bytes, out OwnerKey? key));
-        using (key)
-        {
-            return new P256Signer(key);
-        }
+        return key;
+    }
+
+    private static P256Signer SignerOf(byte scalar)
+    {
+        using OwnerKey key = KeyOf(scalar);
+        return new P256Signer(key);
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using Carrier.Chain.Channels;
 using Carrier.Chain.Primitives;
@@ -165,25 +164,7 @@ public sealed class ChannelShellTests : IDisposable
         public async Task WriteAsync(ChannelMessage message) => await Theirs.Output.WriteAsync(Frame(message), Cancel);
 
         /// <summary>The next message; null at the end.</summary>
-        public async Task<ChannelMessage?> ReadAsync()
-        {
-            while (true)
-            {
-                ReadResult read = await Theirs.Input.ReadAsync(Cancel);
-                ReadOnlySequence<byte> buffer = read.Buffer;
-                if (ChannelFrames.TryRead(ref buffer, out ChannelMessage? message) == FrameReading.Read)
-                {
-                    Theirs.Input.AdvanceTo(buffer.Start);
-                    return message;
-                }
-
-                Theirs.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                if (read.IsCompleted)
-                {
-                    return null;
-                }
-            }
-        }
+        public Task<ChannelMessage?> ReadAsync() => Theirs.Input.ReadMessageAsync(Cancel);
     }
 
     private sealed record End(PipeReader Input, PipeWriter Output) : IDuplexPipe;
