@@ -17,7 +17,7 @@ internal sealed record Trial(
     string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, PingReport? Ping, string Failure)
 {
     /// <summary>Bytes that the network must have seen go straight: the path may have changed late in the file, but something must have followed it.</summary>
-    private const double DirectShareNeeded = 0.1;
+    public const double DirectShareNeeded = 0.1;
 
     private static readonly TimeSpan SendDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingDeadline = TimeSpan.FromSeconds(10);
@@ -67,7 +67,7 @@ internal sealed record Trial(
     }
 
     /// <summary>What passes between two hosts behind one NAT the core never sees; what it does see of the file went to a relay.</summary>
-    private static double DirectShareOf(IReadOnlyDictionary<System.Net.IPAddress, long> bytes, Site from, Site to, int fileBytes)
+    public static double DirectShareOf(IReadOnlyDictionary<System.Net.IPAddress, long> bytes, Site from, Site to, int fileBytes)
     {
         long all = bytes.Values.Sum();
         return from.PublicAddress.Equals(to.PublicAddress) ? 1 - Math.Min(1, (double)all / fileBytes)
