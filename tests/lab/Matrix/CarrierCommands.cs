@@ -48,13 +48,16 @@ internal sealed class CarrierCommands(string carrier, string seed)
     }
 
     public static IEnumerable<string> SeedUp(Site site, string folder) =>
-        ["--listen", Invariant($"0.0.0.0:{SeedPort}"), "--advertise", Invariant($"{site.PublicAddress}:{SeedPort}"), "--state", Path.Combine(folder, "state")];
+        ["--listen", Invariant($"[::]:{SeedPort}"), "--advertise", Invariant($"{site.PublicAddress}:{SeedPort}"), "--state", Path.Combine(folder, "state")];
 
     /// <summary>The <c>key@host:port</c> that follows READY.</summary>
     public static string ContactOf(string readyLine) =>
         readyLine.Split(' ') is [_, var contact, ..] && contact.Contains('@', StringComparison.Ordinal)
             ? contact
             : throw new LabException($"a seed's ready line has no key@host:port: {readyLine}");
+
+    /// <summary>A seed's contact with its IPv6 address instead: a seed says one address, a name of it would give both.</summary>
+    public static string ByIPv6(string contact, Site seed) => Invariant($"{contact.Split('@')[0]}@[{seed.HostIPv6}]:{SeedPort}");
 
     public static IEnumerable<string> Init(string folder) => [.. Home(folder), "init", "--no-passphrase", "--json"];
 

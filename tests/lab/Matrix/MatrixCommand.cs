@@ -30,7 +30,7 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
 
         IReadOnlyList<Trial> trials = await RunTrialsAsync(network, pairs, artifacts, cancellation);
         PairSummary[] summaries = [.. trials.GroupBy(t => (t.From, t.To)).Select(group => PairSummary.Of([.. group]))];
-        MatrixReport.Judge(summaries, network.Topology, tally);
+        MatrixReport.Judge(summaries, trials, network.Topology, tally);
         Console.WriteLine(arguments.Has("--json") ? MatrixReport.ToJson(summaries, trials) : MatrixReport.Table(summaries));
         if (tally.ExitCode == Tally.ExitPassed && !arguments.Has("--keep"))
         {
