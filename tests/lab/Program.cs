@@ -57,7 +57,7 @@ internal static class Program
           --case rebind               what a router's new mapping does to its streams; --repeats 20
         services:
           --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
-        verify, matrix, pair, services:
+        verify, matrix, pair, hyperdht, services:
           --keep                      leave the lab standing
           --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
@@ -160,14 +160,16 @@ internal static class Program
     private static async Task<int> HyperDhtAsync(Arguments arguments, CancellationToken cancellation)
     {
         (string? script, string missing) = await HyperDhtPackage.InstallAsync(cancellation);
-        if (script is not null && arguments.Has("--beside"))
+        if (script is null)
         {
-            return await WithCarrierAsync(arguments, commands => new HyperDhtCommand(arguments, script, commands).RunAsync, cancellation);
+            var tally = new Tally();
+            tally.Skip(arguments.Verb, missing);
+            return Conclude(arguments, tally);
         }
 
-        return script is not null
-            ? await InLabAsync(arguments, new HyperDhtCommand(arguments, script, commands: null).RunAsync, cancellation)
-            : await WithCarrierAsync(arguments, _ => throw new InvalidOperationException(), cancellation, missing);
+        return arguments.Has("--beside")
+            ? await WithCarrierAsync(arguments, commands => new HyperDhtCommand(arguments, script, commands).RunAsync, cancellation)
+            : await InLabAsync(arguments, new HyperDhtCommand(arguments, script, commands: null).RunAsync, cancellation);
     }
 
     private static async Task<int> LinksAsync(Arguments arguments, CancellationToken cancellation)
