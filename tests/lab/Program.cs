@@ -55,6 +55,7 @@ internal static class Program
           --beside                    carrier dials each pair too, right before it
           --no-relay                  without the relays that HyperDHT knows only by an option of its own
           --case rebind               what a router's new mapping does to its streams; --repeats 20
+          --case crowd                many of it dial one symmetric host at once; --clients 5
         services:
           --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
         verify, matrix, pair, hyperdht, services:
@@ -261,7 +262,7 @@ internal static class Program
         };
     }
 
-    private static int CrowdFor(Arguments arguments) => arguments.Verb == "crowd" ? CrowdCommand.DiallersOf(arguments) : 0;
+    private static int CrowdFor(Arguments arguments) => arguments.Verb == "crowd" || (arguments.Verb == "hyperdht" && HyperDhtCases.HasCrowd(arguments)) ? CrowdCommand.DiallersOf(arguments) : 0;
 
     private static int Conclude(Arguments arguments, Tally tally)
     {

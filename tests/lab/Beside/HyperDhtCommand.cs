@@ -1,5 +1,3 @@
-using System.Globalization;
-using Carrier.Lab.Living;
 using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 using Carrier.Lab.Probe;
@@ -16,17 +14,13 @@ namespace Carrier.Lab.Beside;
 internal sealed class HyperDhtCommand(Arguments arguments, string script, CarrierCommands? commands)
 {
     private const int DefaultFileBytes = 2 << 20;
-    private const int DefaultRebindings = 20;
-
-    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(1.5);
-    private static readonly TimeSpan RecoveryDeadline = TimeSpan.FromSeconds(15);
 
     private readonly int _repeats = Math.Max(1, arguments.Count("--repeats", 1));
     private readonly List<Dial> _theirs = [];
     private readonly List<Dial> _ours = [];
 
     /// <summary>The kinds of site when none are named.</summary>
-    public static IReadOnlyList<SiteKind> KindsOf(Arguments arguments) => IsRebinding(arguments) ? [SiteKind.PortRestricted] : SiteKinds.Usual;
+    public static IReadOnlyList<SiteKind> KindsOf(Arguments arguments) => HyperDhtCases.KindsOf(arguments) ?? SiteKinds.Usual;
 
     public async Task RunAsync(LabNetwork network, LinkShape shape, Tally tally, CancellationToken cancellation)
     {
@@ -39,9 +33,9 @@ internal sealed class HyperDhtCommand(Arguments arguments, string script, Carrie
         bool mayRelay = !arguments.Has("--no-relay");
         await using (HyperDhtFleet theirs = await HyperDhtFleet.StartAsync(network, script, artifacts, mayRelay, cancellation))
         {
-            if (IsRebinding(arguments))
+            if (arguments.Text("--case") is not null)
             {
-                await RebindAsync(network, theirs, tally, cancellation);
+                await new HyperDhtCases(arguments, network, theirs, tally).RunAsync(cancellation);
             }
             else
             {
@@ -58,13 +52,6 @@ internal sealed class HyperDhtCommand(Arguments arguments, string script, Carrie
             Directory.Delete(artifacts, recursive: true);
         }
     }
-
-    private static bool IsRebinding(Arguments arguments) => arguments.Text("--case") switch
-    {
-        null => false,
-        "rebind" => true,
-        var other => throw new LabException($"no case '{other}'; there is: rebind"),
-    };
 
     private async Task DialAllAsync(LabNetwork network, HyperDhtFleet theirs, string artifacts, CancellationToken cancellation)
     {
@@ -96,31 +83,6 @@ internal sealed class HyperDhtCommand(Arguments arguments, string script, Carrie
         Trial trial = await Trial.RunAsync(ours[from], ours[to], round, bytes, flows, artifacts, cancellation);
         await Task.WhenAll(ours[from].DownAsync(), ours[to].DownAsync());
         return Dial.Of(trial);
-    }
-
-    /// <summary>What <c>living --case rebind</c> does to carrier: the router forgets, and another port is the host's from then on.</summary>
-    private async Task RebindAsync(LabNetwork network, HyperDhtFleet theirs, Tally tally, CancellationToken cancellation)
-    {
-        Site from = network.Topology.Find("port-restricted-a"), to = network.Topology.Find("port-restricted-b");
-        var disturbance = new Disturbance(network);
-        var times = new List<double>();
-        int tries = arguments.Count("--repeats", DefaultRebindings), connected = 0;
-        for (int i = 1; i <= tries; i++)
-        {
-            await using HyperDhtPair pair = await theirs.FreshPairAsync(from, to, cancellation);
-            DialReport dialled = await pair.Dialler.DialAsync(pair.Dialled.Key, RecoveryDeadline, RecoveryDeadline, 1, cancellation);
-            connected += dialled.Error is null ? 1 : 0;
-            await Task.Delay(Settled, cancellation);
-            await disturbance.RebindAsync(from, cancellation);
-            EchoReport echo = await pair.Dialler.EchoAsync(RecoveryDeadline, cancellation);
-            times.AddRange(echo.Ms is { } ms ? [ms] : []);
-            Tally.Say($"  {i}/{tries}  hyperdht, NAT rebinding, another port: {dialled.Host} {echo.Ms?.ToString("F0", CultureInfo.InvariantCulture) ?? echo.Error}");
-        }
-
-        times.Sort();
-        Console.WriteLine($"hyperdht, NAT rebinding, another port: {times.Count}/{connected} streams went on within {RecoveryDeadline.TotalSeconds:F0} s, "
-            + $"p50 {PairSummary.Percentile(times, 0.5):F0} ms");
-        tally.Check(connected == tries, $"hyperdht had a stream to disturb in {connected}/{tries}");
     }
 
     private void Say(string who, Dial dial) => Tally.Say(

@@ -1,3 +1,4 @@
+using Carrier.Lab.Matrix;
 using Carrier.Lab.Network;
 
 namespace Carrier.Lab.Beside;
@@ -54,27 +55,35 @@ internal sealed class HyperDhtFleet : IAsyncDisposable
     /// </summary>
     public async Task<HyperDhtPair> FreshPairAsync(Site from, Site to, CancellationToken cancellation)
     {
-        Task<HyperDhtNode> dialler = StartSiteAsync(from, cancellation), dialled = StartSiteAsync(to, cancellation);
+        Task<HyperDhtNode> dialler = FreshAsync(from, cancellation), dialled = FreshAsync(to, cancellation);
         await Task.WhenAll(dialler, dialled);
         return new HyperDhtPair(await dialler, await dialled);
     }
 
-    /// <summary>One dial between new processes, as both it and the core saw it.</summary>
+    /// <summary>A new process with a new key.</summary>
+    public Task<HyperDhtNode> FreshAsync(Site site, CancellationToken cancellation) =>
+        HyperDhtNode.StartSiteAsync(_network, _script, site, _mayRelay ? _seeds.Select(seed => seed.Key) : [], _folder, cancellation);
+
+    /// <summary>One dial between new processes.</summary>
     public async Task<Dial> DialAsync(Site from, Site to, int round, FlowCounters flows, CancellationToken cancellation)
     {
         await using HyperDhtPair pair = await FreshPairAsync(from, to, cancellation);
         await flows.ResetAsync(cancellation);
+        return await DialAsync(pair, round, flows, cancellation);
+    }
+
+    /// <summary>One dial, as both it and the core saw it since the counters were reset.</summary>
+    public async Task<Dial> DialAsync(HyperDhtPair pair, int round, FlowCounters flows, CancellationToken cancellation)
+    {
+        (Site from, Site to) = (pair.Dialler.Site, pair.Dialled.Site);
         TimeSpan direct = from.Kind.IsSymmetric() && to.Kind.IsSymmetric() ? HopelessLimit : DialLimit;
         DialReport report = await pair.Dialler.DialAsync(pair.Dialled.Key, DialLimit, direct, SettledBytes, cancellation);
-        double share = Matrix.Trial.DirectShareOf(await flows.SentByAsync(from, cancellation), from, to, SettledBytes);
-        bool isDirect = report.Host is { } host && !_seedAddresses.Contains(host) && share >= Matrix.Trial.DirectShareNeeded;
+        double share = Trial.DirectShareOf(await flows.SentByAsync(from, cancellation), from, to, SettledBytes);
+        bool isDirect = report.Host is { } host && !_seedAddresses.Contains(host) && share >= Trial.DirectShareNeeded;
         return new Dial(from.Name, to.Name, round, report.FirstByteMs, isDirect, report.DirectMs, report.Error ?? "");
     }
 
     public async ValueTask DisposeAsync() => await Task.WhenAll(_seeds.Select(seed => seed.DisposeAsync().AsTask()));
-
-    private Task<HyperDhtNode> StartSiteAsync(Site site, CancellationToken cancellation) =>
-        HyperDhtNode.StartSiteAsync(_network, _script, site, _mayRelay ? _seeds.Select(seed => seed.Key) : [], _folder, cancellation);
 }
 
 /// <summary>Who dials and who is dialled.</summary>

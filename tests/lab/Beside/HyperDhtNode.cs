@@ -26,11 +26,14 @@ internal sealed class HyperDhtNode : IAsyncDisposable
 
     private readonly LabProcess _process;
 
-    private HyperDhtNode(LabProcess process, string key)
+    private HyperDhtNode(LabProcess process, Site site, string key)
     {
         _process = process;
+        Site = site;
         Key = key;
     }
+
+    public Site Site { get; }
 
     /// <summary>The public key it listens on, in hexadecimal digits; a seed's is its relay's.</summary>
     public string Key { get; }
@@ -64,7 +67,7 @@ internal sealed class HyperDhtNode : IAsyncDisposable
         var process = LabProcess.Start(network.HostOf(site), "node", arguments, Path.Combine(folder, $"hyperdht-{site}.txt"));
         try
         {
-            return new HyperDhtNode(process, (await process.WaitForLineAsync("READY", StartDeadline, cancellation)).Split(' ')[1]);
+            return new HyperDhtNode(process, site, (await process.WaitForLineAsync("READY", StartDeadline, cancellation)).Split(' ')[1]);
         }
         catch
         {
