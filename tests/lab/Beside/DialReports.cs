@@ -13,14 +13,14 @@ internal static class DialReports
         WriteIndented = true,
     };
 
-    private static readonly string[] Columns = ["connected", "direct", "p50 ms", "p90 ms", "longest"];
+    private static readonly string[] Columns = ["connected", "direct", "p50 ms", "p90 ms", "longest", "direct p50", "longest"];
 
     public static string Table(Topology topology, IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours)
     {
         bool isBeside = ours.Count > 0;
         var rows = new List<string[]>
         {
-            (string[])["", "hyperdht", "", "", "", "", .. isBeside ? ["carrier", "", "", "", ""] : Array.Empty<string>()],
+            (string[])["", "hyperdht", .. Columns[1..].Select(_ => ""), .. isBeside ? Columns.Select((_, i) => i == 0 ? "carrier" : "") : Array.Empty<string>()],
             (string[])["pair", .. Columns, .. isBeside ? Columns : []],
         };
         foreach (var (name, both) in ByPair(theirs, ours).Concat(ByFamily(topology, theirs, ours)))
@@ -77,7 +77,7 @@ internal static class DialReports
     };
 
     private static string[] Cells(DialSummary dials) =>
-        [$"{dials.Connected}/{dials.Dials}", $"{dials.Direct}/{dials.Dials}", Ms(dials.P50Ms), Ms(dials.P90Ms), Ms(dials.LongestMs)];
+        [$"{dials.Connected}/{dials.Dials}", $"{dials.Direct}/{dials.Dials}", Ms(dials.P50Ms), Ms(dials.P90Ms), Ms(dials.LongestMs), Ms(dials.DirectP50Ms), Ms(dials.DirectLongestMs)];
 
     private static string Ms(double value) => double.IsNaN(value) ? "-" : $"{value:F0}";
 }
