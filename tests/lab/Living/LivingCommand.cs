@@ -84,10 +84,10 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
             await disturbance.HealAsync(bench.Cancellation);
             whole += await transfer ? 1 : 0;
             gaps.Add(stream.LongestGap.TotalMilliseconds);
-            SentBytes sent = await bench.Flows.SentByAsync(from, bench.Cancellation);
-            long relayed = bench.Network.Topology.Seeds.Sum(sent.To);
-            upgraded += relayed > 0 && sent.To(to) > UpgradeBytes / 4 ? 1 : 0;
-            Tally.Say($"  {i + 1}/{tries}  relayed {relayed >> 10} KiB, directly {sent.To(to) >> 20} MiB, longest stall {gaps[^1]:F0} ms");
+            IReadOnlyDictionary<System.Net.IPAddress, long> sent = await bench.Flows.SentByAsync(from, bench.Cancellation);
+            long relayed = bench.Network.Topology.Seeds.Sum(seed => sent.GetValueOrDefault(seed.PublicAddress));
+            upgraded += relayed > 0 && sent.GetValueOrDefault(to.PublicAddress) > UpgradeBytes / 4 ? 1 : 0;
+            Tally.Say($"  {i + 1}/{tries}  relayed {relayed >> 10} KiB, directly {sent.GetValueOrDefault(to.PublicAddress) >> 20} MiB, longest stall {gaps[^1]:F0} ms");
         }
 
         gaps.Sort();
@@ -106,8 +106,8 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
         var flows = new FlowCounters(network);
         await flows.ResetAsync(cancellation);
         await Task.Delay(1000, cancellation);
-        SentBytes fromA = await flows.SentByAsync(from, cancellation), fromB = await flows.SentByAsync(to, cancellation);
-        Site relay = network.Topology.Seeds.MaxBy(seed => fromA.To(seed) + fromB.To(seed))!;
+        IReadOnlyDictionary<System.Net.IPAddress, long> fromA = await flows.SentByAsync(from, cancellation), fromB = await flows.SentByAsync(to, cancellation);
+        Site relay = network.Topology.Seeds.MaxBy(seed => fromA.GetValueOrDefault(seed.PublicAddress) + fromB.GetValueOrDefault(seed.PublicAddress))!;
         _dead = relay;
         await fleet.KillSeedAsync(relay);
     }
