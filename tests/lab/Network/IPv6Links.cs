@@ -35,7 +35,10 @@ internal static class IPv6Links
             """, cancellation);
     }
 
-    /// <summary>From the core to the site's edge, which is a router or the host itself.</summary>
+    /// <summary>
+    /// From the core to the site's edge, which is a router or the host itself. A seed's other address is deprecated from the start (RFC 4862 §5.5.4):
+    /// from a socket bound to every address Linux answers with the newest that is not.
+    /// </summary>
     public static async Task JoinCoreAsync(LabNetwork network, Site site, string edge, CancellationToken cancellation)
     {
         await Tool.MustRunAsync("ip", ["-6", "-n", network.Core, "-batch", "-"], $"""
@@ -45,7 +48,7 @@ internal static class IPv6Links
             """, cancellation);
         await Tool.MustRunAsync("ip", ["-6", "-n", edge, "-batch", "-"], $"""
             addr add {site.EdgeIPv6}/64 dev wan0 nodad
-            {(site.Kind == SiteKind.Seed ? $"addr add {site.OtherIPv6}/64 dev wan0 nodad" : "")}
+            {(site.Kind == SiteKind.Seed ? $"addr add {site.OtherIPv6}/64 dev wan0 nodad preferred_lft 0" : "")}
             route add default via {site.GatewayIPv6} dev wan0
 
             """, cancellation);
