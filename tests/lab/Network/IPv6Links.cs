@@ -63,7 +63,15 @@ internal static class IPv6Links
         await JoinHomeAsync(network, site, cancellation);
     }
 
-    /// <summary>Gives the host its address: at first, and when it lost it.</summary>
+    /// <summary>Takes the host's global address and its way out.</summary>
+    public static Task LeaveHomeAsync(LabNetwork network, Site site, CancellationToken cancellation) =>
+        Tool.MustRunAsync("ip", ["-6", "-n", network.HostOf(site), "-batch", "-"], """
+            route flush default
+            addr flush dev eth0 scope global
+
+            """, cancellation);
+
+    /// <summary>Gives the host its address and its way out.</summary>
     public static Task JoinHomeAsync(LabNetwork network, Site site, CancellationToken cancellation) =>
         Tool.MustRunAsync("ip", ["-6", "-n", network.HostOf(site), "-batch", "-"], $"""
             addr add {site.HostIPv6}/64 dev eth0 nodad
