@@ -6,7 +6,8 @@ using Carrier.Lab.Tools;
 namespace Carrier.Lab.Matrix;
 
 /// <summary>What <c>carrier send --json</c> says in its last line.</summary>
-internal sealed record SendReport(string Sha256, string Path, double FirstByteMs, long Bytes);
+/// <param name="DirectMs">When the path was first direct; null when it never was.</param>
+internal sealed record SendReport(string Sha256, string Path, double FirstByteMs, double? DirectMs, long Bytes);
 
 /// <summary>What <c>carrier ping --json</c> says in a line.</summary>
 internal sealed record PingReport(string Path, double RttMs);
@@ -78,6 +79,7 @@ internal sealed class CarrierCommands(string carrier, string seed)
             report.GetProperty("sha256").GetString()!,
             report.GetProperty("path").GetString()!,
             report.GetProperty("firstByteMs").GetDouble(),
+            report.TryGetProperty("directMs", out JsonElement direct) ? direct.GetDouble() : null,
             report.GetProperty("bytes").GetInt64());
     }
 

@@ -11,13 +11,14 @@ namespace Carrier.Lab.Matrix;
 /// <param name="Path">The path kind the sender named.</param>
 /// <param name="DirectShare">Of the bytes the core saw the sender send, the fraction that went straight to the receiver's public addresses.</param>
 /// <param name="FirstByteMs">Dial to first byte, by the sender's clock.</param>
+/// <param name="DirectMs">Dial to the first of the file on a direct path, by the same clock; null when it had none.</param>
 /// <param name="Ping">A ping right after, over whatever path the session settled on; null when it failed.</param>
 /// <param name="Failure">Why it did not work; empty when it did.</param>
 internal sealed record Trial(
-    string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, PingReport? Ping, string Failure)
+    string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, double? DirectMs, PingReport? Ping, string Failure)
 {
     /// <summary>Bytes that the network must have seen go straight: the path may have changed late in the file, but something must have followed it.</summary>
-    private const double DirectShareNeeded = 0.1;
+    public const double DirectShareNeeded = 0.1;
 
     private static readonly TimeSpan SendDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingDeadline = TimeSpan.FromSeconds(10);
@@ -29,7 +30,7 @@ internal sealed record Trial(
     public static async Task<Trial> RunAsync(
         SiteNode from, SiteNode to, int round, int fileBytes, FlowCounters flows, string artifacts, CancellationToken cancellation)
     {
-        var trial = new Trial(from.Site.Name, to.Site.Name, round, false, false, "none", 0, double.NaN, null, "");
+        var trial = new Trial(from.Site.Name, to.Site.Name, round, false, false, "none", 0, double.NaN, null, null, "");
         string file = System.IO.Path.Combine(artifacts, $"{from.Site}-to-{to.Site}-{round}.bin");
         byte[] content = RandomNumberGenerator.GetBytes(fileBytes);
         await File.WriteAllBytesAsync(file, content, cancellation);
@@ -50,6 +51,7 @@ internal sealed record Trial(
                 Path = report.Path,
                 DirectShare = DirectShareOf(bytes, from.Site, to.Site, fileBytes),
                 FirstByteMs = report.FirstByteMs,
+                DirectMs = report.DirectMs,
                 Ping = ping.Succeeded ? TryRead(() => CarrierCommands.PingReportOf(ping.Output)) : null,
                 Failure = !arrived ? "the receiver's file is missing or differs" : !agreed ? $"the sender named another hash: {report.Sha256}" : "",
             };
@@ -67,7 +69,7 @@ internal sealed record Trial(
     }
 
     /// <summary>What passes between two hosts behind one NAT the core never sees; what it does see of the file went to a relay.</summary>
-    private static double DirectShareOf(SentBytes bytes, Site from, Site to, int fileBytes) =>
+    public static double DirectShareOf(SentBytes bytes, Site from, Site to, int fileBytes) =>
         from.PublicAddress.Equals(to.PublicAddress) ? 1 - Math.Min(1, (double)bytes.Total / fileBytes)
         : bytes.Total > 0 ? (double)bytes.To(to) / bytes.Total
         : 0;
