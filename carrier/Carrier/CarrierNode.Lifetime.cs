@@ -30,8 +30,8 @@ public sealed partial class CarrierNode
     /// <summary>What the wall clock may drift from the machine's before it is told anew.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
 
-    /// <summary>Bytes of a stream that wait in the machine, where the window is not larger: as many again wait in the pipe before it.</summary>
-    private const int MaxUnsentBytes = 256 << 10;
+    /// <summary>Bytes of a stream that wait in the machine, beside as many in the pipe before it, where many streams are busy.</summary>
+    private const int MinUnsentBytes = 64 << 10;
 
     /// <summary>Everything received and not used, by reason.</summary>
     internal DropCounters Drops => _thread.Machine.Drops;
@@ -97,7 +97,7 @@ public sealed partial class CarrierNode
                 ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
             },
 
-            Session = defaults.Session with { CongestionControl = options.CongestionControl, MaxUnsentBytes = MaxUnsentBytes },
+            Session = defaults.Session with { CongestionControl = options.CongestionControl, MinUnsentBytes = MinUnsentBytes },
 
             // Streams of the SDK go both ways.
             Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },
