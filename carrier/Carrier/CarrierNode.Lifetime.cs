@@ -21,7 +21,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at; interfaces also when the system says that they changed.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -189,15 +189,17 @@ public sealed partial class CarrierNode
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
     {
-        using PeriodicTimer timer = new(UpkeepInterval);
+        using NetworkChanges changes = new(_logger);
         Instant keptAt = MonotonicClock.Now;
         Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            while (true)
             {
+                await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false);
                 Endpoint[] current = HostEndpoints.Of(_thread.Sockets);
-                bool isMoved = !current.AsSpan().SequenceEqual(hosts);
+
+                bool isMoved = HostEndpoints.AreOfANetwork(current) && !current.AsSpan().SequenceEqual(hosts);
                 hosts = current;
                 LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null)).ConfigureAwait(false);
                 if (_state.IsKept && MonotonicClock.Now - keptAt >= StateInterval)

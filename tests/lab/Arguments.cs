@@ -6,7 +6,7 @@ namespace Carrier.Lab;
 /// <summary>A command line: a verb, words, options that take a value and flags that do not. An unknown option is refused.</summary>
 internal sealed class Arguments
 {
-    private static readonly string[] Flags = ["--json", "--keep", "--fresh", "--all", "--short", "--help"];
+    private static readonly string[] Flags = ["--json", "--keep", "--fresh", "--all", "--short", "--beside", "--no-relay", "--help"];
     private static readonly string[] Options =
     [
         "--repeats", "--bytes", "--carrier", "--seed", "--artifacts", "--run", "--kinds",

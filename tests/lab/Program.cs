@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Carrier.Lab.Beside;
 using Carrier.Lab.Blocked;
 using Carrier.Lab.Delay;
 using Carrier.Lab.Dials;
@@ -27,10 +28,11 @@ internal static class Program
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
           blocked                     networks without UDP, or with TCP port 443 alone
-          living                      rebinding, moves, relay death, suspend, link loss and relay-to-direct in the middle of a stream
+          living                      rebinding, moves, change of address family, relay death, suspend, link loss and relay-to-direct in the middle of a stream
           dials A B                   how long fresh dials of one pair take: percentiles
           crowd                       many hosts dial one symmetric host at once
           idle                        what an agent costs that nobody talks to: wire, processor, memory, mappings
+          hyperdht                    HyperDHT from npm between the same sites; needs node and npm, which installs it
           exec SITE -- COMMAND...     run a command on a site of a kept lab (SITE-nat: on its router; core)
           clean                       remove what dead and kept labs left
           links                       Carrier and the kernel's TCP CUBIC over emulated links, as a table of goodputs and bars
@@ -46,12 +48,17 @@ internal static class Program
           --case NAME --seconds 20 --repeats 3 --bench PATH
           --short                     a few cases, one short run each
         living:
-          --case upgrade,rebind,move,relay,suspend,unplug --repeats N --short
+          --case upgrade,rebind,move,family,family-relayed,relay,suspend,unplug --repeats N --short
         dials, crowd, idle, blocked:
           --repeats 100 --bar-ms 500; --clients 5; --seconds 120; --repeats 1
+        hyperdht:
+          --beside                    carrier dials each pair too, right before it
+          --no-relay                  without the relays that HyperDHT knows only by an option of its own
+          --case rebind               what a router's new mapping does to its streams; --repeats 20
+          --case crowd                many of it dial one symmetric host at once; --clients 5
         services:
           --bytes 33554432            what scp copies; --carrier, --seed, --artifacts as above
-        verify, matrix, pair, services:
+        verify, matrix, pair, hyperdht, services:
           --keep                      leave the lab standing
           --kinds A,B,C               these kinds of site; --all: every kind; else one of each family (a pair: its own two)
           --delay-ms 20 --jitter-ms 0 --loss-percent 0 --rate-mbit 0     the link between sites, one way
@@ -116,6 +123,8 @@ internal static class Program
                 return await WithCarrierAsync(arguments, commands => new CrowdCommand(arguments, commands).RunAsync, cancellation);
             case "idle":
                 return await WithCarrierAsync(arguments, commands => new IdleCommand(arguments, commands).RunAsync, cancellation, IdleCommand.Missing);
+            case "hyperdht":
+                return await HyperDhtAsync(arguments, cancellation);
             case "links":
                 return await LinksAsync(arguments, cancellation);
             case "services":
@@ -147,6 +156,21 @@ internal static class Program
         var tally = new Tally();
         tally.Skip(arguments.Verb, missing);
         return Conclude(arguments, tally);
+    }
+
+    private static async Task<int> HyperDhtAsync(Arguments arguments, CancellationToken cancellation)
+    {
+        (string? script, string missing) = await HyperDhtPackage.InstallAsync(cancellation);
+        if (script is null)
+        {
+            var tally = new Tally();
+            tally.Skip(arguments.Verb, missing);
+            return Conclude(arguments, tally);
+        }
+
+        return arguments.Has("--beside")
+            ? await WithCarrierAsync(arguments, commands => new HyperDhtCommand(arguments, script, commands).RunAsync, cancellation)
+            : await InLabAsync(arguments, new HyperDhtCommand(arguments, script, commands: null).RunAsync, cancellation);
     }
 
     private static async Task<int> LinksAsync(Arguments arguments, CancellationToken cancellation)
@@ -232,12 +256,13 @@ internal static class Program
             "living" => LivingCommand.Kinds,
             "idle" => IdleCommand.Kinds,
             "crowd" => [SiteKind.Symmetric],
+            "hyperdht" => HyperDhtCommand.KindsOf(arguments),
             "pair" or "dials" when named.Length > 0 => named,
             _ => arguments.Has("--all") ? SiteKinds.All : SiteKinds.Usual,
         };
     }
 
-    private static int CrowdFor(Arguments arguments) => arguments.Verb == "crowd" ? CrowdCommand.DiallersOf(arguments) : 0;
+    private static int CrowdFor(Arguments arguments) => arguments.Verb == "crowd" || (arguments.Verb == "hyperdht" && HyperDhtCases.HasCrowd(arguments)) ? CrowdCommand.DiallersOf(arguments) : 0;
 
     private static int Conclude(Arguments arguments, Tally tally)
     {

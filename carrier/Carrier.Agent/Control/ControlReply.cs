@@ -58,9 +58,10 @@ internal sealed record ProgressReply(long DoneBytes, long? TotalBytes, string En
 /// <param name="Bytes">The size of what was sent, what the receiver had before included.</param>
 /// <param name="ResumedBytes">What it had before.</param>
 /// <param name="FirstByteMs">From the dial to the receiver's first byte.</param>
+/// <param name="DirectMs">From the dial to the first chunk that left while the path was direct; null when none did.</param>
 /// <param name="MBps">Megabytes (10^6) a second that went over the wire, from that byte until all was verified and in its place.</param>
 internal sealed record SentReply(
-    string? Sha256, string Path, string Address, double FirstByteMs, long Bytes, long ResumedBytes, [property: JsonPropertyName("MBps")] double MBps)
+    string? Sha256, string Path, string Address, double FirstByteMs, double? DirectMs, long Bytes, long ResumedBytes, [property: JsonPropertyName("MBps")] double MBps)
     : ControlReply;
 
 /// <summary>A stranger offers something; the client answers with the question's number.</summary>

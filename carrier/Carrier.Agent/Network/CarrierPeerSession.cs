@@ -15,7 +15,7 @@ internal sealed class CarrierPeerSession(CarrierSession session) : IPeerSession
     public int MaxDatagramBytes => session.MaxDatagramBytes;
 
     public static PathReport Describe(PathStatus path) => new(
-        path.Kind == PathKind.Direct ? "direct" : "relay", path.Address.ToString(), Math.Round(path.Rtt.TotalMilliseconds, 3));
+        path.Kind == PathKind.Direct ? PathReport.Direct : PathReport.Relay, path.Address.ToString(), Math.Round(path.Rtt.TotalMilliseconds, 3));
 
     public async Task<IDuplexPipe> OpenStreamAsync(CancellationToken cancellationToken)
     {

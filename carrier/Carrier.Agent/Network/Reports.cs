@@ -1,8 +1,12 @@
 namespace Carrier.Agent.Network;
 
 /// <summary>The path a session uses now.</summary>
-/// <param name="Kind"><c>direct</c> or <c>relay</c>.</param>
-internal sealed record PathReport(string Kind, string Address, double RttMs);
+/// <param name="Kind"><see cref="Direct"/> or <see cref="Relay"/>.</param>
+internal sealed record PathReport(string Kind, string Address, double RttMs)
+{
+    public const string Direct = "direct";
+    public const string Relay = "relay";
+}
 
 /// <summary>A device found at a TrustID.</summary>
 internal sealed record DeviceReport(

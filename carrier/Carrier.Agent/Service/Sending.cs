@@ -105,7 +105,11 @@ internal sealed class Sending(INetwork network, TimeProvider time)
             }
         }
 
-        return attempt with { FirstByteMs = time.GetElapsedTime(begun, firstByteAt).TotalMilliseconds };
+        return attempt with
+        {
+            FirstByteMs = time.GetElapsedTime(begun, firstByteAt).TotalMilliseconds,
+            DirectMs = attempt.DirectAt == 0 ? null : time.GetElapsedTime(begun, attempt.DirectAt).TotalMilliseconds,
+        };
     }
 
     private async Task<Attempt> TryOnceAsync(TrustId peer, TransferSource source, ProgressTicker ticker, CancellationToken cancellationToken)
@@ -114,10 +118,18 @@ internal sealed class Sending(INetwork network, TimeProvider time)
         await using (session.ConfigureAwait(false))
         {
             System.IO.Pipelines.IDuplexPipe stream = await session.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
-            var sender = new FileSender(source, time) { Progress = ticker.Report };
+            long directAt = 0;
+            var sender = new FileSender(source, time)
+            {
+                Progress = progress =>
+                {
+                    directAt = directAt == 0 && session.Path.Kind == PathReport.Direct ? time.GetTimestamp() : directAt;
+                    ticker.Report(progress);
+                },
+            };
             SendOutcome outcome = await sender.RunAsync(stream, cancellationToken).ConfigureAwait(false);
             double seconds = time.GetElapsedTime(outcome.FirstByteAt).TotalSeconds;
-            return new Attempt(outcome, session.Path, seconds, 0);
+            return new Attempt(outcome, session.Path, seconds, directAt);
         }
     }
 
@@ -130,6 +142,7 @@ internal sealed class Sending(INetwork network, TimeProvider time)
             attempt.Path.Kind,
             attempt.Path.Address,
             Math.Round(attempt.FirstByteMs, 1),
+            attempt.DirectMs is { } directMs ? Math.Round(directMs, 1) : null,
             outcome.BytesSent + outcome.BytesResumed,
             outcome.BytesResumed,
             Math.Round(rate, 2));
@@ -184,5 +197,5 @@ internal sealed class Sending(INetwork network, TimeProvider time)
         };
     }
 
-    private sealed record Attempt(SendOutcome Outcome, PathReport Path, double Seconds, double FirstByteMs);
+    private sealed record Attempt(SendOutcome Outcome, PathReport Path, double Seconds, long DirectAt, double FirstByteMs = 0, double? DirectMs = null);
 }

@@ -58,8 +58,8 @@ public sealed class CommandTests
     public void Json_lines_have_the_names_scripts_rely_on()
     {
         Assert.Equal(
-            """{"type":"sent","sha256":"00","path":"direct","address":"a","firstByteMs":1.5,"bytes":2,"resumedBytes":0,"MBps":3}""",
-            ControlJson.Line(new SentReply("00", "direct", "a", 1.5, 2, 0, 3)));
+            """{"type":"sent","sha256":"00","path":"direct","address":"a","firstByteMs":1.5,"directMs":1.7,"bytes":2,"resumedBytes":0,"MBps":3}""",
+            ControlJson.Line(new SentReply("00", "direct", "a", 1.5, 1.7, 2, 0, 3)));
         Assert.Equal(
             """{"type":"ping","sequence":1,"path":"relay","address":"a","rttMs":1,"dialMs":2}""",
             ControlJson.Line(new PingReply(1, "relay", "a", 1, 2)));

@@ -45,6 +45,7 @@ public sealed class ControlTests : IAsyncDisposable
         SentReply sent = Assert.IsType<SentReply>(heard.Replies.Last());
         Assert.Equal("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", sent.Sha256);
         Assert.Equal("direct", sent.Path);
+        Assert.True(sent.DirectMs >= sent.FirstByteMs);
         Assert.Equal("hello", File.ReadAllText(Path.Combine(bob.Received, "hello.txt")));
     }
 

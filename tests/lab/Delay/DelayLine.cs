@@ -94,8 +94,13 @@ internal sealed class DelayLine
         return true;
     }
 
-    /// <summary>The third byte of an IPv4 source address: a site has a /24 of its own. Anything else shares uplink 0.</summary>
-    private static int SenderOf(ReadOnlySpan<byte> packet) => packet.Length >= 20 && packet[0] >> 4 == 4 ? packet[14] : 0;
+    /// <summary>A site's number, which its IPv4 and IPv6 addresses share as it shares its uplink: the source's third byte, or the end of its third group. Anything else has uplink 0.</summary>
+    private static int SenderOf(ReadOnlySpan<byte> packet) => (packet.Length, packet[0] >> 4) switch
+    {
+        (>= 20, 4) => packet[14],
+        (>= 40, 6) => packet[13],
+        _ => 0,
+    };
 
     private struct Uplink
     {

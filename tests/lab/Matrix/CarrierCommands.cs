@@ -6,7 +6,8 @@ using Carrier.Lab.Tools;
 namespace Carrier.Lab.Matrix;
 
 /// <summary>What <c>carrier send --json</c> says in its last line.</summary>
-internal sealed record SendReport(string Sha256, string Path, double FirstByteMs, long Bytes);
+/// <param name="DirectMs">When the path was first direct; null when it never was.</param>
+internal sealed record SendReport(string Sha256, string Path, double FirstByteMs, double? DirectMs, long Bytes);
 
 /// <summary>What <c>carrier ping --json</c> says in a line.</summary>
 internal sealed record PingReport(string Path, double RttMs);
@@ -48,13 +49,16 @@ internal sealed class CarrierCommands(string carrier, string seed)
     }
 
     public static IEnumerable<string> SeedUp(Site site, string folder) =>
-        ["--listen", Invariant($"0.0.0.0:{SeedPort}"), "--advertise", Invariant($"{site.PublicAddress}:{SeedPort}"), "--state", Path.Combine(folder, "state")];
+        ["--listen", Invariant($"[::]:{SeedPort}"), "--advertise", Invariant($"{site.PublicAddress}:{SeedPort}"), "--state", Path.Combine(folder, "state")];
 
     /// <summary>The <c>key@host:port</c> that follows READY.</summary>
     public static string ContactOf(string readyLine) =>
         readyLine.Split(' ') is [_, var contact, ..] && contact.Contains('@', StringComparison.Ordinal)
             ? contact
             : throw new LabException($"a seed's ready line has no key@host:port: {readyLine}");
+
+    /// <summary>A seed's contact with its IPv6 address instead: a seed says one address, a name of it would give both.</summary>
+    public static string ByIPv6(string contact, Site seed) => Invariant($"{contact.Split('@')[0]}@[{seed.HostIPv6}]:{SeedPort}");
 
     public static IEnumerable<string> Init(string folder) => [.. Home(folder), "init", "--no-passphrase", "--json"];
 
@@ -75,6 +79,7 @@ internal sealed class CarrierCommands(string carrier, string seed)
             report.GetProperty("sha256").GetString()!,
             report.GetProperty("path").GetString()!,
             report.GetProperty("firstByteMs").GetDouble(),
+            report.TryGetProperty("directMs", out JsonElement direct) ? direct.GetDouble() : null,
             report.GetProperty("bytes").GetInt64());
     }
 

@@ -20,7 +20,7 @@ internal sealed class Fleet : IAsyncDisposable
 
     public SiteNode this[Site site] => _nodes[site];
 
-    /// <summary>The <c>key@host:port</c> of every seed.</summary>
+    /// <summary>The <c>key@host:port</c> of every seed, by IPv4 and by IPv6.</summary>
     public IReadOnlyList<string> SeedContacts => _seedContacts;
 
     /// <summary>Starts the seeds and makes every node's identity; nodes are still down.</summary>
@@ -32,7 +32,7 @@ internal sealed class Fleet : IAsyncDisposable
         {
             foreach (Site seed in network.Topology.Seeds)
             {
-                fleet._seedContacts.Add(await fleet.StartSeedAsync(seed, cancellation));
+                fleet._seedContacts.AddRange(await fleet.StartSeedAsync(seed, cancellation));
             }
 
             foreach (Site site in sites)
@@ -65,13 +65,14 @@ internal sealed class Fleet : IAsyncDisposable
         _seeds.Remove(seed);
     }
 
-    /// <summary>Starts a seed, as whom it was before if it ever was; returns its <c>key@host:port</c>.</summary>
-    public async Task<string> StartSeedAsync(Site seed, CancellationToken cancellation)
+    /// <summary>Starts a seed, as whom it was before if it ever was; returns its contacts.</summary>
+    public async Task<string[]> StartSeedAsync(Site seed, CancellationToken cancellation)
     {
         string folder = Directory.CreateDirectory(Path.Combine(_artifacts, seed.Name)).FullName;
         var process = LabProcess.Start(_network.HostOf(seed), _commands.Seed, CarrierCommands.SeedUp(seed, folder), Path.Combine(folder, "log.txt"));
         _seeds[seed] = process;
-        return CarrierCommands.ContactOf(await process.WaitForLineAsync(CarrierCommands.ReadyLine, SeedDeadline, cancellation));
+        string contact = CarrierCommands.ContactOf(await process.WaitForLineAsync(CarrierCommands.ReadyLine, SeedDeadline, cancellation));
+        return [contact, CarrierCommands.ByIPv6(contact, seed)];
     }
 
     public async ValueTask DisposeAsync()

@@ -30,7 +30,7 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
 
         IReadOnlyList<Trial> trials = await RunTrialsAsync(network, pairs, artifacts, cancellation);
         PairSummary[] summaries = [.. trials.GroupBy(t => (t.From, t.To)).Select(group => PairSummary.Of([.. group]))];
-        MatrixReport.Judge(summaries, network.Topology, tally);
+        MatrixReport.Judge(summaries, trials, network.Topology, tally);
         Console.WriteLine(arguments.Has("--json") ? MatrixReport.ToJson(summaries, trials) : MatrixReport.Table(summaries));
         if (tally.ExitCode == Tally.ExitPassed && !arguments.Has("--keep"))
         {
@@ -38,7 +38,8 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
         }
     }
 
-    private int FileBytesFor(Site from, Site to) => _fileBytes * (from.Kind.IsSymmetric() || to.Kind.IsSymmetric() ? SymmetricFactor : 1);
+    /// <summary>How long a pair's file is, given that of a pair whose path is clear at once.</summary>
+    public static int FileBytesFor(Site from, Site to, int bytes) => bytes * (from.Kind.IsSymmetric() || to.Kind.IsSymmetric() ? SymmetricFactor : 1);
 
     /// <summary>Rounds outermost: the nodes restart between rounds, and no pair occurs twice in a round, so every dial is fresh.</summary>
     private async Task<IReadOnlyList<Trial>> RunTrialsAsync(LabNetwork network, (Site From, Site To)[] pairs, string artifacts, CancellationToken cancellation)
@@ -57,7 +58,7 @@ internal sealed class MatrixCommand(Arguments arguments, CarrierCommands command
                     await fleet.RestartAsync([from, to], cancellation);
                 }
 
-                Trial trial = await Trial.RunAsync(fleet[from], fleet[to], round, FileBytesFor(from, to), flows, artifacts, cancellation);
+                Trial trial = await Trial.RunAsync(fleet[from], fleet[to], round, FileBytesFor(from, to, _fileBytes), flows, artifacts, cancellation);
                 trials.Add(trial);
                 Tally.Say($"  {round}/{_repeats}  {from.Name,-18} -> {to.Name,-18} {trial.Path,-6} {trial.FirstByteMs,6:F0} ms"
                     + $"  core saw {trial.DirectShare:P0} direct  {trial.Failure}");

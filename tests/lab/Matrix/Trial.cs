@@ -9,15 +9,16 @@ namespace Carrier.Lab.Matrix;
 /// <param name="Connected">The sender ended well and said how.</param>
 /// <param name="HashEqual">The file found at the receiver is the file sent, by SHA-256 of both.</param>
 /// <param name="Path">The path kind the sender named.</param>
-/// <param name="DirectShare">Of the bytes the core saw the sender send, the fraction that went straight to the receiver's public address.</param>
+/// <param name="DirectShare">Of the bytes the core saw the sender send, the fraction that went straight to the receiver's public addresses.</param>
 /// <param name="FirstByteMs">Dial to first byte, by the sender's clock.</param>
+/// <param name="DirectMs">Dial to the first of the file on a direct path, by the same clock; null when it had none.</param>
 /// <param name="Ping">A ping right after, over whatever path the session settled on; null when it failed.</param>
 /// <param name="Failure">Why it did not work; empty when it did.</param>
 internal sealed record Trial(
-    string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, PingReport? Ping, string Failure)
+    string From, string To, int Round, bool Connected, bool HashEqual, string Path, double DirectShare, double FirstByteMs, double? DirectMs, PingReport? Ping, string Failure)
 {
     /// <summary>Bytes that the network must have seen go straight: the path may have changed late in the file, but something must have followed it.</summary>
-    private const double DirectShareNeeded = 0.1;
+    public const double DirectShareNeeded = 0.1;
 
     private static readonly TimeSpan SendDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingDeadline = TimeSpan.FromSeconds(10);
@@ -29,13 +30,13 @@ internal sealed record Trial(
     public static async Task<Trial> RunAsync(
         SiteNode from, SiteNode to, int round, int fileBytes, FlowCounters flows, string artifacts, CancellationToken cancellation)
     {
-        var trial = new Trial(from.Site.Name, to.Site.Name, round, false, false, "none", 0, double.NaN, null, "");
+        var trial = new Trial(from.Site.Name, to.Site.Name, round, false, false, "none", 0, double.NaN, null, null, "");
         string file = System.IO.Path.Combine(artifacts, $"{from.Site}-to-{to.Site}-{round}.bin");
         byte[] content = RandomNumberGenerator.GetBytes(fileBytes);
         await File.WriteAllBytesAsync(file, content, cancellation);
         await flows.ResetAsync(cancellation);
         ToolResult sent = await from.RunAsync(CarrierCommands.Send(from.Folder, file, to.TrustId), SendDeadline, cancellation);
-        IReadOnlyDictionary<System.Net.IPAddress, long> bytes = await flows.SentByAsync(from.Site, cancellation);
+        SentBytes bytes = await flows.SentByAsync(from.Site, cancellation);
         string said = $"exit {sent.ExitCode}\n{sent.Output}\n{sent.Error}".Trim();
         if (sent.Succeeded && TryRead(() => CarrierCommands.SendReportOf(sent.Output)) is { } report)
         {
@@ -50,6 +51,7 @@ internal sealed record Trial(
                 Path = report.Path,
                 DirectShare = DirectShareOf(bytes, from.Site, to.Site, fileBytes),
                 FirstByteMs = report.FirstByteMs,
+                DirectMs = report.DirectMs,
                 Ping = ping.Succeeded ? TryRead(() => CarrierCommands.PingReportOf(ping.Output)) : null,
                 Failure = !arrived ? "the receiver's file is missing or differs" : !agreed ? $"the sender named another hash: {report.Sha256}" : "",
             };
@@ -67,13 +69,10 @@ internal sealed record Trial(
     }
 
     /// <summary>What passes between two hosts behind one NAT the core never sees; what it does see of the file went to a relay.</summary>
-    private static double DirectShareOf(IReadOnlyDictionary<System.Net.IPAddress, long> bytes, Site from, Site to, int fileBytes)
-    {
-        long all = bytes.Values.Sum();
-        return from.PublicAddress.Equals(to.PublicAddress) ? 1 - Math.Min(1, (double)all / fileBytes)
-            : all > 0 ? (double)bytes.GetValueOrDefault(to.PublicAddress) / all
-            : 0;
-    }
+    public static double DirectShareOf(SentBytes bytes, Site from, Site to, int fileBytes) =>
+        from.PublicAddress.Equals(to.PublicAddress) ? 1 - Math.Min(1, (double)bytes.Total / fileBytes)
+        : bytes.Total > 0 ? (double)bytes.To(to) / bytes.Total
+        : 0;
 
     /// <summary>Copies what both ends said so far beside what the sender printed; the reason is returned with the folder's name.</summary>
     private static string KeepLogs(Trial trial, SiteNode from, SiteNode to, string said, string artifacts)

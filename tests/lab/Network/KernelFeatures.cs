@@ -36,9 +36,10 @@ internal sealed record KernelFeatures(IReadOnlyList<string> Missing, IReadOnlyLi
         await TryIpAsync(missing, netns, "veth pairs: CONFIG_VETH", "link add wan0 type veth peer name lan0", cancellation);
         await TryIpAsync(missing, netns, "TUN devices: CONFIG_TUN", "tuntap add dev tun0 mode tun", cancellation);
         await TryIpAsync(missing, netns, "policy routing: CONFIG_IP_MULTIPLE_TABLES", "rule add priority 200 lookup 100", cancellation);
+        await TryIpAsync(missing, netns, "IPv6: CONFIG_IPV6, CONFIG_IPV6_MULTIPLE_TABLES, no ipv6.disable=1 at boot", "-6 rule add priority 200 lookup 100", cancellation);
         if (await LoadAsync(netns, NatRules.Core, cancellation) is { } refusal)
         {
-            missing.Add($"nftables sets with counters: CONFIG_NF_TABLES, CONFIG_NF_TABLES_IPV4 ({refusal})");
+            missing.Add($"nftables sets with counters: CONFIG_NF_TABLES, CONFIG_NF_TABLES_IPV4, CONFIG_NF_TABLES_IPV6 ({refusal})");
         }
 
         await TryIpAsync(missing, netns, "bridges: CONFIG_BRIDGE", "link add br0 type bridge", cancellation);

@@ -85,10 +85,16 @@ internal sealed class LabNetwork : IAsyncDisposable
     private async Task MakeNamespacesAsync(CancellationToken cancellation)
     {
         var names = new HashSet<string> { Core };
+        var withIPv6 = new HashSet<string> { Core };
         foreach (Site site in Topology.All)
         {
             names.Add(HostOf(site));
-            if (site.HasNat)
+            if (site.Design.HasIPv6)
+            {
+                withIPv6.UnionWith([HostOf(site), RouterOf(site)]);
+            }
+
+            if (site.HasRouter)
             {
                 names.Add(RouterOf(site));
             }
@@ -102,7 +108,14 @@ internal sealed class LabNetwork : IAsyncDisposable
         await Tool.MustRunAsync("ip", ["-batch", "-"], string.Concat(names.Select(name => $"netns add {name}\n")), cancellation);
         foreach (string name in names)
         {
-            NetworkNamespace.Configure(name, NoIPv6);
+            if (withIPv6.Contains(name))
+            {
+                IPv6Links.Prepare(name);
+            }
+            else
+            {
+                NetworkNamespace.Configure(name, IPv6Links.Off);
+            }
         }
     }
 
@@ -119,6 +132,7 @@ internal sealed class LabNetwork : IAsyncDisposable
             rule add priority 200 lookup 100
 
             """, cancellation);
+        await IPv6Links.MakeCoreAsync(Core, cancellation);
         await Tool.MustRunAsync("ip", ["netns", "exec", Core, "nft", "-f", "-"], NatRules.Core, cancellation);
     }
 
@@ -126,33 +140,47 @@ internal sealed class LabNetwork : IAsyncDisposable
     private async Task MakeSiteAsync(Site site, CancellationToken cancellation)
     {
         SiteDesign design = site.Design;
-        string edge = !site.HasNat ? HostOf(site) : OutermostRouterOf(site);
+        string edge = !site.HasRouter ? HostOf(site) : OutermostRouterOf(site);
         NatKind outermost = design.Carrier != NatKind.None ? design.Carrier : design.Home;
         string second = site.Kind == SiteKind.Seed ? $"addr add {site.OtherPublicAddress}/24 dev wan0" : "";
         await Tool.MustRunAsync("ip", ["-n", Core, "-batch", "-"], $"""
             link add {site.CoreInterface} type veth peer name wan0 netns {edge}
-            addr add {site.Gateway}/24 dev {site.CoreInterface}
+            {(design.HasIPv4 ? $"addr add {site.Gateway}/24 dev {site.CoreInterface}" : "")}
             link set {site.CoreInterface} up
 
             """, cancellation);
         await Tool.MustRunAsync("ip", ["-n", edge, "-batch", "-"], $"""
             link set lo up
-            addr add {(outermost.IsUserspace() ? site.TransitAddress : site.PublicAddress)}/24 dev wan0
+            {(design.HasIPv4 ? $"addr add {(outermost.IsUserspace() ? site.TransitAddress : site.PublicAddress)}/24 dev wan0" : "")}
             {second}
             link set wan0 up
-            route add default via {site.Gateway}
+            {(design.HasIPv4 ? $"route add default via {site.Gateway}" : "")}
 
             """, cancellation);
+        if (design.HasIPv6)
+        {
+            await IPv6Links.JoinCoreAsync(this, site, edge, cancellation);
+        }
+
         if (design.Carrier != NatKind.None)
         {
             await MakeRouterAsync(edge, design.Carrier, site.PublicAddress, cancellation);
             await JoinCarrierAsync(site, cancellation);
         }
 
-        if (site.HasNat)
+        if (site.HasRouter)
         {
             await MakeRouterAsync(RouterOf(site), design.Home, site.PublicAddress, cancellation);
             await MakeHomeAsync(site, cancellation);
+            if (design.HasIPv6)
+            {
+                await IPv6Links.MakeHomeAsync(this, site, cancellation);
+            }
+
+            if (design is { HasIPv4: true, HasIPv6: true })
+            {
+                await MakeRouterAsync(RouterOf(site), NatKind.IPv6Firewall, site.PublicAddress, cancellation);
+            }
         }
         else if (site.Kind == SiteKind.Firewalled)
         {
@@ -223,7 +251,7 @@ internal sealed class LabNetwork : IAsyncDisposable
     {
         await Tool.MustRunAsync("ip", ["-n", RouterOf(site), "-batch", "-"], $"""
             link add lan0 type bridge
-            addr add 192.168.1.1/24 dev lan0
+            {(site.Design.HasIPv4 ? "addr add 192.168.1.1/24 dev lan0" : "")}
             link set lan0 up
             {(site.Design.Home.IsUserspace() ? $"rule add priority 50 iif lan0 lookup {TranslationTable}" : "")}
 
@@ -243,9 +271,9 @@ internal sealed class LabNetwork : IAsyncDisposable
             """, cancellation);
         await Tool.MustRunAsync("ip", ["-n", HostOf(site), "-batch", "-"], $"""
             link set lo up
-            addr add {site.HostAddress}/24 dev eth0
+            {(site.Design.HasIPv4 ? $"addr add {site.HostAddress}/24 dev eth0" : "")}
             link set eth0 up
-            route add default via 192.168.1.1
+            {(site.Design.HasIPv4 ? "route add default via 192.168.1.1" : "")}
 
             """, cancellation);
     }
@@ -277,7 +305,4 @@ internal sealed class LabNetwork : IAsyncDisposable
 
     /// <summary>The routing table by which a router hands its translator what comes from inside.</summary>
     private const int TranslationTable = 100;
-
-    /// <summary>The lab is IPv4 so far: without this every new link also chatters router solicitations into the delay line.</summary>
-    private const string NoIPv6 = "net/ipv6/conf/default/disable_ipv6=1";
 }

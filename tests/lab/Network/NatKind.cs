@@ -17,6 +17,9 @@ internal enum NatKind
     /// <summary>Another random port for every destination.</summary>
     Symmetric,
 
+    /// <summary>Carries IPv6, untranslated, and lets in only what was asked for (RFC 6092). Beside a NAT where the home has both families.</summary>
+    IPv6Firewall,
+
     /// <summary>Carries no UDP at all.</summary>
     UdpBlocked,
 

@@ -12,6 +12,7 @@ internal static class NatRules
     public static string For(NatKind kind) => kind switch
     {
         NatKind.Firewall => Firewall,
+        NatKind.IPv6Firewall => IPv6Firewall,
         NatKind.PortRestricted => Router("oifname \"wan0\" masquerade"),
         NatKind.PortShift => Router("oifname \"wan0\" masquerade", unsolicited: "accept"),
         NatKind.Symmetric => Router("oifname \"wan0\" masquerade fully-random"),
@@ -46,6 +47,22 @@ internal static class NatRules
                 iifname "tun0" accept
                 ip ttl < {{LowestTtlCarried}} drop
                 add @flows { ip saddr . ip daddr }
+            }
+        }
+        table ip6 core {
+            set flows {
+                type ipv6_addr . ipv6_addr
+                flags dynamic
+                size 4096
+                counter
+            }
+            chain carry {
+                type filter hook forward priority filter; policy accept;
+                ip6 saddr { fc00::/7, fe80::/10 } drop
+                ip6 daddr { fc00::/7, fe80::/10 } drop
+                iifname "tun0" accept
+                ip6 hoplimit < {{LowestTtlCarried}} drop
+                add @flows { ip6 saddr . ip6 daddr }
             }
         }
 
@@ -120,6 +137,25 @@ internal static class NatRules
             }
             chain learn {
                 oifname "wan0" meta l4proto udp ct direction original update @mapping { ct original ip saddr . ct original proto-src : udp sport }
+            }
+        }
+
+        """;
+
+    /// <summary>A home router for IPv6: nothing is translated, and what no host asked for is not heard. Neighbour discovery is not connection-tracked.</summary>
+    private const string IPv6Firewall = """
+        table ip6 home {
+            chain forward {
+                type filter hook forward priority filter; policy drop;
+                ct state established,related accept
+                iifname != "wan0" oifname "wan0" accept
+                iifname "lan0" oifname "lan0" accept
+            }
+            chain input {
+                type filter hook input priority filter; policy drop;
+                ct state established,related accept
+                icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+                iifname != "wan0" accept
             }
         }
 

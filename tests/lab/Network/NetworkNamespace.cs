@@ -39,7 +39,7 @@ internal static class NetworkNamespace
 
     public static Socket OpenUdp(string name, IPAddress address, int port = 0) => Run(name, () =>
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(new IPEndPoint(address, port));
         return socket;
     });

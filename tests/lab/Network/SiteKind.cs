@@ -21,6 +21,8 @@ internal enum SiteKind
     CarrierSymmetric,
     SameHome,
     IsolatedHome,
+    SymmetricV6,
+    V6Only,
     UdpBlocked,
     Tcp443Only,
 }
@@ -36,12 +38,28 @@ internal enum Sharing
     Carrier,
 }
 
-/// <summary>How a kind of site is built: the router at home, perhaps the carrier's before it.</summary>
-internal sealed record SiteDesign(NatKind Home, NatKind Carrier = NatKind.None, Sharing Shares = Sharing.Nothing)
+/// <summary>The address families a site has: a router translates IPv4, and filters IPv6.</summary>
+[Flags]
+internal enum Families
 {
+    None = 0,
+    IPv4 = 1,
+    IPv6 = 2,
+}
+
+/// <summary>How a kind of site is built: the router at home, perhaps the carrier's before it.</summary>
+internal sealed record SiteDesign(NatKind Home, NatKind Carrier = NatKind.None, Sharing Shares = Sharing.Nothing, Families Families = Families.IPv4)
+{
+    public bool HasIPv4 => Families.HasFlag(Families.IPv4);
+
+    public bool HasIPv6 => Families.HasFlag(Families.IPv6);
+
     public static SiteDesign Of(SiteKind kind) => kind switch
     {
-        SiteKind.Seed or SiteKind.Public or SiteKind.Firewalled => new(NatKind.None),
+        SiteKind.Seed => new(NatKind.None, Families: Families.IPv4 | Families.IPv6),
+        SiteKind.Public or SiteKind.Firewalled => new(NatKind.None),
+        SiteKind.SymmetricV6 => new(NatKind.Symmetric, Families: Families.IPv4 | Families.IPv6),
+        SiteKind.V6Only => new(NatKind.IPv6Firewall, Families: Families.IPv6),
         SiteKind.DoubleNat => new(NatKind.PortRestricted, NatKind.Hairpin),
         SiteKind.SameCarrier => new(NatKind.PortRestricted, NatKind.Hairpin, Sharing.Carrier),
         SiteKind.CarrierSymmetric => new(NatKind.PortRestricted, NatKind.Symmetric),
@@ -67,9 +85,9 @@ internal static class SiteKinds
     /// <summary>Kinds that no UDP leaves: nothing can be probed there.</summary>
     public static bool CarriesUdp(this SiteKind kind) => kind is not (SiteKind.UdpBlocked or SiteKind.Tcp443Only);
 
-    /// <summary>Whether the port toward a peer cannot be learnt from what others saw.</summary>
+    /// <summary>Whether the port toward a peer cannot be learnt from what others saw, by IPv4.</summary>
     public static bool IsSymmetric(this SiteKind kind) =>
-        kind is SiteKind.Symmetric or SiteKind.Sequential or SiteKind.PortBlock or SiteKind.CarrierSymmetric;
+        kind is SiteKind.Symmetric or SiteKind.Sequential or SiteKind.PortBlock or SiteKind.CarrierSymmetric or SiteKind.SymmetricV6;
 
     public static string Name(this SiteKind kind) =>
         string.Concat(kind.ToString().Select((c, i) => char.IsUpper(c) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(c) : c.ToString()));

@@ -68,10 +68,15 @@ internal sealed record NatFinding(bool Translated, PortPattern Ports, Dependence
     }
 
     /// <summary>What a kind must be to deserve its name.</summary>
-    public static NatFinding ExpectedOf(SiteKind kind)
+    public static NatFinding ExpectedOf(SiteKind kind, Families family)
     {
         const Dependence none = Dependence.EndpointIndependent;
         const Dependence port = Dependence.AddressAndPortDependent;
+        if (family == Families.IPv6)
+        {
+            return new(false, PortPattern.Kept, none, port, false, false); // every home with IPv6 has a firewall, and no translation
+        }
+
         return kind switch
         {
             SiteKind.Public or SiteKind.Seed => new(false, PortPattern.Kept, none, none, false, false),
@@ -83,7 +88,7 @@ internal sealed record NatFinding(bool Translated, PortPattern Ports, Dependence
             SiteKind.RandomCone => new(true, PortPattern.One, none, none, false, false),
             SiteKind.RandomRestricted => new(true, PortPattern.One, none, port, false, false),
             SiteKind.Hairpin or SiteKind.DoubleNat or SiteKind.SameCarrier => new(true, PortPattern.One, none, port, false, true),
-            SiteKind.Symmetric or SiteKind.CarrierSymmetric => new(true, PortPattern.Random, port, port, false, false),
+            SiteKind.Symmetric or SiteKind.CarrierSymmetric or SiteKind.SymmetricV6 => new(true, PortPattern.Random, port, port, false, false),
             SiteKind.Sequential => new(true, PortPattern.Sequential, port, port, false, false),
             SiteKind.PortBlock => new(true, PortPattern.Block, port, port, false, false),
             _ => throw new ArgumentOutOfRangeException(nameof(kind)),

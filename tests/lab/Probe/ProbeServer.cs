@@ -61,7 +61,7 @@ internal sealed class ProbeServer : IAsyncDisposable
         {
             while (true)
             {
-                SocketReceiveFromResult received = await socket.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0), _stop.Token);
+                SocketReceiveFromResult received = await socket.ReceiveFromAsync(buffer, socket.LocalEndPoint!, _stop.Token);
                 await AnswerAsync(address, port, buffer.AsMemory(0, received.ReceivedBytes), received.RemoteEndPoint);
             }
         }

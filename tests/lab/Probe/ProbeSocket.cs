@@ -26,7 +26,7 @@ internal sealed class ProbeSocket(Socket socket) : IDisposable
         limit.CancelAfter(patience < TimeSpan.Zero ? TimeSpan.Zero : patience);
         try
         {
-            SocketReceiveFromResult received = await socket.ReceiveFromAsync(_buffer, new IPEndPoint(IPAddress.Any, 0), limit.Token);
+            SocketReceiveFromResult received = await socket.ReceiveFromAsync(_buffer, socket.LocalEndPoint!, limit.Token);
             return (Encoding.ASCII.GetString(_buffer, 0, received.ReceivedBytes), (IPEndPoint)received.RemoteEndPoint);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
