@@ -21,7 +21,7 @@ public sealed partial class CarrierNode
     /// <summary>How long a stopping node drives on so that its farewells leave.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>How often clock, interfaces, figures and idle memory are looked at.</summary>
+    /// <summary>How often clock, interfaces, figures and idle memory are looked at; interfaces also when the system says that they changed.</summary>
     private static readonly TimeSpan UpkeepInterval = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the state is kept while the node runs.</summary>
@@ -30,8 +30,8 @@ public sealed partial class CarrierNode
     /// <summary>What the wall clock may drift from the machine's before it is told anew.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2);
 
-    /// <summary>Bytes of a stream that wait in the machine, where the window is not larger: as many again wait in the pipe before it.</summary>
-    private const int MaxUnsentBytes = 256 << 10;
+    /// <summary>Bytes of a stream that wait in the machine, beside as many in the pipe before it, where many streams are busy.</summary>
+    private const int MinUnsentBytes = 64 << 10;
 
     /// <summary>Everything received and not used, by reason.</summary>
     internal DropCounters Drops => _thread.Machine.Drops;
@@ -97,7 +97,7 @@ public sealed partial class CarrierNode
                 ReachesIPv6 = sockets.IndexOf(AddressFamily.InterNetworkV6) >= 0,
             },
 
-            Session = defaults.Session with { CongestionControl = options.CongestionControl, MaxUnsentBytes = MaxUnsentBytes },
+            Session = defaults.Session with { CongestionControl = options.CongestionControl, MinUnsentBytes = MinUnsentBytes },
 
             // Streams of the SDK go both ways.
             Transport = defaults.Transport with { MaxUnidirectionalStreams = 0 },
@@ -189,15 +189,17 @@ public sealed partial class CarrierNode
 
     private async Task RunUpkeepAsync(CancellationToken cancellationToken)
     {
-        using PeriodicTimer timer = new(UpkeepInterval);
+        using NetworkChanges changes = new(_logger);
         Instant keptAt = MonotonicClock.Now;
         Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+            while (true)
             {
+                await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false);
                 Endpoint[] current = HostEndpoints.Of(_thread.Sockets);
-                bool isMoved = !current.AsSpan().SequenceEqual(hosts);
+
+                bool isMoved = HostEndpoints.AreOfANetwork(current) && !current.AsSpan().SequenceEqual(hosts);
                 hosts = current;
                 LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null)).ConfigureAwait(false);
                 if (_state.IsKept && MonotonicClock.Now - keptAt >= StateInterval)

@@ -18,6 +18,9 @@ internal static partial class NodeLog
     [LoggerMessage(203, LogLevel.Warning, "The seed {Host} cannot be resolved to an address; going on without it.")]
     public static partial void SeedUnknown(ILogger logger, string host);
 
+    [LoggerMessage(204, LogLevel.Warning, "The system does not tell of other addresses ({Reason}): a change of network is noticed up to ten seconds late.")]
+    public static partial void NoNetworkChanges(ILogger logger, string reason);
+
     [LoggerMessage(210, LogLevel.Information, "A dial failed: {Error}.")]
     public static partial void DialFailed(ILogger logger, CarrierError error);
 

@@ -28,7 +28,7 @@ internal static class Program
           pair A B                    one pair: kinds (port-restricted) or sites (port-restricted-a)
           gateway                     port mapping against a real miniupnpd: PCP, NAT-PMP and UPnP in turn
           blocked                     networks without UDP, or with TCP port 443 alone
-          living                      rebinding, moves, relay death, suspend, link loss and relay-to-direct in the middle of a stream
+          living                      rebinding, moves, change of address family, relay death, suspend, link loss and relay-to-direct in the middle of a stream
           dials A B                   how long fresh dials of one pair take: percentiles
           crowd                       many hosts dial one symmetric host at once
           idle                        what an agent costs that nobody talks to: wire, processor, memory, mappings
@@ -48,7 +48,7 @@ internal static class Program
           --case NAME --seconds 20 --repeats 3 --bench PATH
           --short                     a few cases, one short run each
         living:
-          --case upgrade,rebind,move,relay,suspend,unplug --repeats N --short
+          --case upgrade,rebind,move,family,family-relayed,relay,suspend,unplug --repeats N --short
         dials, crowd, idle, blocked:
           --repeats 100 --bar-ms 500; --clients 5; --seconds 120; --repeats 1
         hyperdht:

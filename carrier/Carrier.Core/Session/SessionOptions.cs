@@ -16,9 +16,12 @@ public sealed record SessionOptions
     /// <summary>Written, unacknowledged bytes a stream holds before a write is cut short.</summary>
     public int MaxSendBufferBytes { get; init; } = 16 << 20;
 
-    /// <summary>Written bytes a stream holds that were not sent yet, unless the congestion window is larger: a fast stream never runs dry, and a thousand slow
-    /// ones together hold little.</summary>
-    public int MaxUnsentBytes { get; init; } = 16 << 20;
+    /// <summary>Written bytes any stream may hold that were not sent yet. It may hold up to a congestion window of them while the node's streams together
+    /// hold less than <see cref="SharedBytes"/>: one fast stream never runs dry, and four hundred stay in the processor's cache.</summary>
+    public int MinUnsentBytes { get; init; } = 16 << 20;
+
+    /// <summary>Bytes that all streams of a node, as senders and receivers, share out among them before each is left with <see cref="MinUnsentBytes"/>.</summary>
+    public long SharedBytes { get; init; } = 32 << 20;
 
     /// <summary>Datagrams waiting, each way.</summary>
     public int MaxDatagramQueueBytes { get; init; } = 256 << 10;

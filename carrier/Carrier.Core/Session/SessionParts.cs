@@ -9,8 +9,13 @@ namespace Carrier.Core.Session;
 /// <summary>What a session is made of, shared by those who work on it: <see cref="PacketReceiver"/>, <see cref="PacketSender"/> and <see cref="LossRepair"/>.</summary>
 internal sealed class SessionParts
 {
+    private const int ShareOfRest = 2;
+
+    private readonly SlabPool _pool;
+
     public SessionParts(in SessionSetup setup, Instant now)
     {
+        _pool = setup.Pool;
         Options = setup.Options;
         Role = setup.Role;
         Remote = setup.Remote;
@@ -25,7 +30,7 @@ internal sealed class SessionParts
         Loss = new LossDetector(Paths.Active.Rtt);
         Flow = new FlowControl(
             Local.SessionWindowBytes, Math.Max(Local.SessionWindowBytes, Options.MaxSessionWindowBytes), Remote.SessionWindowBytes);
-        Streams = new StreamTable(Options, Role, Local, Remote, setup.Pool, Flow);
+        Streams = new StreamTable(Options, Role, Local, Remote, _pool, Flow);
         StreamReceiver = new StreamReceiver(Streams);
         Outgoing = new DatagramRing(Options.MaxDatagramQueueBytes);
         Incoming = new DatagramRing(Options.MaxDatagramQueueBytes);
@@ -98,8 +103,11 @@ internal sealed class SessionParts
 
     public SessionCounts Counts { get; } = new();
 
-    /// <summary>Bytes a stream may have written beyond what was sent.</summary>
-    public long MaxUnsentBytes => Math.Max(Options.MaxUnsentBytes, Paths.Active.Congestion.CongestionWindowBytes);
+    /// <summary>Bytes a stream may have written beyond what was sent: a share of what the node's streams together leave of their room
+    /// (dynamic thresholds, Choudhury and Hahne 1998), so that a stream alone has much and four hundred have equally little.</summary>
+    public long MaxUnsentBytes => Math.Max(
+        Options.MinUnsentBytes,
+        Math.Min(Paths.Active.Congestion.CongestionWindowBytes, (Options.SharedBytes - _pool.OutstandingBytes) / ShareOfRest));
 
     /// <summary>Tells the writer of a stream that it may go on, if it waits for that and there is so much room that it is not woken for every packet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -142,7 +142,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
         machine.Dispose();
         events.OnStopped();
-        _application.Stop();
+        _application.Dispose();
     }
 
     private void Answer(Instant now, in NodeEffect effect)

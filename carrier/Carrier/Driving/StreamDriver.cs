@@ -13,7 +13,7 @@ namespace Carrier.Driving;
 internal sealed class StreamDriver : NetworkWork
 {
     /// <summary>Bytes waiting in one pipe before its writer waits: the application ahead of the network thread, or behind it.</summary>
-    private const int PauseBytes = 256 << 10;
+    private const int PauseBytes = 64 << 10;
 
     private const int ResumeBytes = PauseBytes / 2;
 

@@ -24,6 +24,9 @@ internal static class HostEndpoints
         return [.. hosts];
     }
 
+    /// <summary>False between two networks, when there is no address, or only one that an IPv6 interface gives itself: nothing to go by until the next network.</summary>
+    public static bool AreOfANetwork(Endpoint[] hosts) => Array.Exists(hosts, host => host.IsIPv4 || host.Scope != AddressScope.LinkLocal);
+
     /// <summary>Whether an endpoint is bound to every address of its family.</summary>
     public static bool IsAnyAddress(Endpoint endpoint) =>
         endpoint.ToIPEndPoint().Address is var address && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));

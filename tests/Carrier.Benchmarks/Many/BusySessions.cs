@@ -11,24 +11,26 @@ internal static class BusySessions
     private const int Sessions = 100;
     private const int StreamsASession = 4;
 
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    // As long as the runtime needs to have compiled, in the background and on the core that sends, what a hundred sessions run.
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan Duration = TimeSpan.FromSeconds(6);
 
     public static async Task RunAsync(BenchOptions options)
     {
         await using CarrierTransport transport = new(options);
         string arg = options.Arguments[0];
-        _ = await MeasureAsync(transport, arg, sessions: 1, streams: 1, WarmUp);
-        double[] before = await MeasureAsync(transport, arg, sessions: 1, streams: 1, Duration);
-        double[] many = await MeasureAsync(transport, arg, Sessions, StreamsASession, Duration);
-        double[] after = await MeasureAsync(transport, arg, sessions: 1, streams: 1, Duration);
+        _ = await MeasureAsync(transport, arg, Sessions, StreamsASession, WarmUp);
+        Load before = await MeasureAsync(transport, arg, sessions: 1, streams: 1, Duration);
+        Load many = await MeasureAsync(transport, arg, Sessions, StreamsASession, Duration);
+        Load after = await MeasureAsync(transport, arg, sessions: 1, streams: 1, Duration);
         Console.WriteLine(Figures.Write(
             ("sessions", Sessions), ("streams_each", StreamsASession),
-            ("one_MBps", (before[0] + after[0]) / 2), ("many_MBps", many.Sum()), ("mean_MBps", many.Average()), ("slowest_MBps", many.Min())));
+            ("one_MBps", (before.MBps.Sum() + after.MBps.Sum()) / 2), ("many_MBps", many.MBps.Sum()),
+            ("mean_MBps", many.MBps.Average()), ("slowest_MBps", many.MBps.Min()),
+            ("one_cpu_tx_s_per_GB", (before.CpuSecondsPerGB + after.CpuSecondsPerGB) / 2), ("many_cpu_tx_s_per_GB", many.CpuSecondsPerGB)));
     }
 
-    /// <summary>MB/s of each stream, from the common start until the peer had the last of its bytes.</summary>
-    private static async Task<double[]> MeasureAsync(CarrierTransport transport, string arg, int sessions, int streams, TimeSpan duration)
+    private static async Task<Load> MeasureAsync(CarrierTransport transport, string arg, int sessions, int streams, TimeSpan duration)
     {
         List<CarrierSession> dialled = [];
         List<CarrierStream> opened = [];
@@ -41,10 +43,13 @@ internal static class BusySessions
             }
         }
 
+        double cpu = CpuClock.Seconds;
         long start = Stopwatch.GetTimestamp();
         double[] rates = await Task.WhenAll(opened.Select(stream => Task.Run(() => SendAsync(stream, start, duration))));
+        double gigabytes = rates.Sum() * Stopwatch.GetElapsedTime(start).TotalSeconds / 1e3;
+        double cpuSeconds = CpuClock.Seconds - cpu;
         await Task.WhenAll(dialled.Select(session => session.CloseAsync()));
-        return rates;
+        return new Load(rates, Samples.Ratio(cpuSeconds, gigabytes));
     }
 
     private static async Task<double> SendAsync(CarrierStream stream, long start, TimeSpan duration)
@@ -59,4 +64,8 @@ internal static class BusySessions
         long bytes = await BenchProtocol.EndCountAsync(stream);
         return bytes / 1e6 / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
+
+    /// <param name="MBps">The rate of each stream, from the common start until the peer had the last of its bytes.</param>
+    /// <param name="CpuSecondsPerGB">What the sending process needed.</param>
+    private readonly record struct Load(double[] MBps, double CpuSecondsPerGB);
 }

@@ -51,7 +51,7 @@ internal static class PeerClient
         byte[] chunk = new byte[BenchProtocol.ChunkBytes];
         _ = await SendAsync(stream, chunk, Math.Min(WarmUpBytes, bytes));
         long packets = transport.Packets;
-        long allocated = GC.GetTotalAllocatedBytes();
+        long allocated = GC.GetTotalAllocatedBytes(precise: true);
         int collections = GC.CollectionCount(0);
         double cpu = CpuClock.Seconds;
         long start = Stopwatch.GetTimestamp();
@@ -61,7 +61,7 @@ internal static class PeerClient
             Stopwatch.GetElapsedTime(start).TotalSeconds,
             CpuClock.Seconds - cpu,
             serverCpu,
-            GC.GetTotalAllocatedBytes() - allocated,
+            GC.GetTotalAllocatedBytes(precise: true) - allocated,
             transport.Packets - packets,
             GC.CollectionCount(0) - collections);
     }

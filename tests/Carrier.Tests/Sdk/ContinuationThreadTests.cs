@@ -21,7 +21,7 @@ public sealed class ContinuationThreadTests
             Assert.NotEqual(Environment.CurrentManagedThreadId, await continuation.Ran.WaitAsync(Patience, Cancellation));
         }
 
-        thread.Stop();
+        thread.Dispose();
     }
 
     [Fact]
@@ -42,17 +42,17 @@ public sealed class ContinuationThreadTests
         Assert.False(first.Ran.IsCompleted);
         release.Set();
         _ = await first.Ran.WaitAsync(Patience, Cancellation);
-        thread.Stop();
+        thread.Dispose();
     }
 
     [Fact]
-    public async Task Flush_after_the_stop_still_runs_everything()
+    public async Task Flush_after_the_end_still_runs_everything()
     {
         ContinuationThread thread = new(TimeSpan.Zero);
         Recorded[] continuations = [new(), new(), new()];
         thread.Add(continuations[0]);
         thread.Flush();
-        thread.Stop();
+        thread.Dispose();
         thread.Add(continuations[1]);
         thread.Add(continuations[2]);
         thread.Flush();

@@ -1,4 +1,5 @@
 using Carrier.Core.Session;
+using Carrier.Core.Session.Buffers;
 using Carrier.Core.Session.Streams;
 
 namespace Carrier.Tests.Session;
@@ -57,7 +58,7 @@ public sealed class SessionStreamTests
     [Fact]
     public void Write_takes_little_more_than_the_window_where_that_is_asked_for()
     {
-        SessionPair pair = new(options: new SessionOptions { MaxUnsentBytes = 100_000 });
+        SessionPair pair = new(options: new SessionOptions { MinUnsentBytes = 100_000 });
         Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId id));
         byte[] data = Bytes(3, 2_000_000);
         int written = pair.Initiator.Machine.Write(id, data);
@@ -72,6 +73,21 @@ public sealed class SessionStreamTests
             },
             Minute));
         Assert.Equal(data, pair.Responder.Received[id.Value].ToArray());
+    }
+
+    [Fact]
+    public void Write_takes_a_congestion_window_of_a_stream_alone_and_little_where_the_node_holds_much()
+    {
+        SessionOptions options = new() { MinUnsentBytes = 5_000, SharedBytes = 2 * SlabPool.SlabBytes };
+        SessionPair alone = new(options: options);
+        Assert.True(alone.Initiator.Machine.TryOpenStream(true, out StreamId id));
+        Assert.InRange(alone.Initiator.Machine.Write(id, new byte[100_000]), 12_000, 14_720); // RFC 9002 §7.2
+
+        SessionPair crowded = new(options: options);
+        Assert.True(crowded.Initiator.Pool.TryRent(out _)); // by another session of the node
+        Assert.True(crowded.Initiator.Pool.TryRent(out _));
+        Assert.True(crowded.Initiator.Machine.TryOpenStream(true, out id));
+        Assert.Equal(5_000, crowded.Initiator.Machine.Write(id, new byte[100_000]));
     }
 
     [Fact]

@@ -11,6 +11,7 @@ internal sealed class Disturbance(LabNetwork network)
     private static readonly TimeSpan Unplugged = TimeSpan.FromSeconds(3);
 
     private int _address = 10;
+    private bool _hasIPv6Alone;
 
     /// <summary>The home router forgets every flow, and everything the host sends leaves from another port than before.</summary>
     public async Task RebindAsync(Site site, CancellationToken cancellation)
@@ -35,6 +36,26 @@ internal sealed class Disturbance(LabNetwork network)
         await ForgetFlowsAsync(site, cancellation);
         await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "-batch", "-"], $"""
             addr add 192.168.1.{_address}/24 dev eth0
+            route replace default via 192.168.1.1
+
+            """, cancellation);
+    }
+
+    /// <summary>The host, which had both families at first, leaves its network for one that has IPv6 alone, and the next time for one that has IPv4 alone. The router knows no flow.</summary>
+    public async Task ChangeFamilyAsync(Site site, CancellationToken cancellation)
+    {
+        _hasIPv6Alone = !_hasIPv6Alone;
+        await IPv6Links.LeaveHomeAsync(network, site, cancellation);
+        await Tool.MustRunAsync("ip", ["-4", "-n", network.HostOf(site), "addr", "flush", "dev", "eth0"], cancellation: cancellation);
+        await ForgetFlowsAsync(site, cancellation);
+        if (_hasIPv6Alone)
+        {
+            await IPv6Links.JoinHomeAsync(network, site, cancellation);
+            return;
+        }
+
+        await Tool.MustRunAsync("ip", ["-n", network.HostOf(site), "-batch", "-"], $"""
+            addr add {site.HostAddress}/24 dev eth0
             route replace default via 192.168.1.1
 
             """, cancellation);

@@ -25,7 +25,7 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
     private Site? _dead;
 
     /// <summary>The sites it needs.</summary>
-    public static IReadOnlyList<SiteKind> Kinds => [SiteKind.PortRestricted, SiteKind.Symmetric];
+    public static IReadOnlyList<SiteKind> Kinds => [SiteKind.PortRestricted, SiteKind.Symmetric, SiteKind.SymmetricV6];
 
     public static string Missing => Tool.Exists("conntrack") ? "" : "conntrack, to make a router forget: apt-get install conntrack";
 
@@ -34,13 +34,16 @@ internal sealed class LivingCommand(Arguments arguments, CarrierCommands command
         string artifacts = Directory.CreateDirectory(Path.GetFullPath(Path.Combine(arguments.Text("--artifacts") ?? "artifacts/lab", network.Prefix))).FullName;
         Site a = network.Topology.Find("port-restricted-a"), b = network.Topology.Find("port-restricted-b");
         Site hardA = network.Topology.Find("symmetric-a"), hardB = network.Topology.Find("symmetric-b");
+        Site bothA = network.Topology.Find("symmetric-v6-a"), bothB = network.Topology.Find("symmetric-v6-b");
         var disturbance = new Disturbance(network);
-        await using (Fleet fleet = await Fleet.StartAsync(network, commands, [a, b, hardA, hardB], artifacts, cancellation))
+        await using (Fleet fleet = await Fleet.StartAsync(network, commands, [a, b, hardA, hardB, bothA, bothB], artifacts, cancellation))
         {
             var bench = new Bench(network, fleet, tally, _rows, MustBeSoon: !arguments.Has("--short"), cancellation);
             await CaseAsync("upgrade", 3, tries => UpgradeAsync(bench, disturbance, a, b, tries));
             await CaseAsync("rebind", 20, tries => bench.RecoverAsync("NAT rebinding, another port", a, b, tries, 1000, () => disturbance.RebindAsync(a, cancellation)));
             await CaseAsync("move", 10, tries => bench.RecoverAsync("another address, inside and outside", a, b, tries, 1000, () => disturbance.MoveAsync(a, cancellation)));
+            await CaseAsync("family", 20, tries => bench.RecoverAsync("the other family alone, peer with both", bothA, bothB, tries, 1000, () => disturbance.ChangeFamilyAsync(bothB, cancellation)));
+            await CaseAsync("family-relayed", 20, tries => bench.RecoverAsync("the other family alone, peer with IPv4", bothB, hardA, tries, 1000, () => disturbance.ChangeFamilyAsync(bothB, cancellation)));
             await CaseAsync("relay", 3, tries => bench.RecoverAsync("relay killed", hardA, hardB, tries, 2000, () => KillRelayAsync(network, fleet, hardA, hardB, cancellation), fresh: true));
             await CaseAsync("suspend", 3, tries => bench.RecoverAsync("process stopped for 5 s", a, b, tries, 1000, () => Disturbance.SuspendAsync(fleet[a], cancellation)));
             await CaseAsync("unplug", 3, tries => bench.RecoverAsync("link down for 3 s", a, b, tries, 1000, () => disturbance.UnplugAsync(a, cancellation)));

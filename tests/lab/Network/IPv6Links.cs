@@ -35,7 +35,10 @@ internal static class IPv6Links
             """, cancellation);
     }
 
-    /// <summary>From the core to the site's edge, which is a router or the host itself.</summary>
+    /// <summary>
+    /// From the core to the site's edge, which is a router or the host itself. A seed's other address is deprecated from the start (RFC 4862 §5.5.4):
+    /// from a socket bound to every address Linux answers with the newest that is not.
+    /// </summary>
     public static async Task JoinCoreAsync(LabNetwork network, Site site, string edge, CancellationToken cancellation)
     {
         await Tool.MustRunAsync("ip", ["-6", "-n", network.Core, "-batch", "-"], $"""
@@ -45,7 +48,7 @@ internal static class IPv6Links
             """, cancellation);
         await Tool.MustRunAsync("ip", ["-6", "-n", edge, "-batch", "-"], $"""
             addr add {site.EdgeIPv6}/64 dev wan0 nodad
-            {(site.Kind == SiteKind.Seed ? $"addr add {site.OtherIPv6}/64 dev wan0 nodad" : "")}
+            {(site.Kind == SiteKind.Seed ? $"addr add {site.OtherIPv6}/64 dev wan0 nodad preferred_lft 0" : "")}
             route add default via {site.GatewayIPv6} dev wan0
 
             """, cancellation);
@@ -60,7 +63,15 @@ internal static class IPv6Links
         await JoinHomeAsync(network, site, cancellation);
     }
 
-    /// <summary>Gives the host its address: at first, and when it lost it.</summary>
+    /// <summary>Takes the host's global address and its way out.</summary>
+    public static Task LeaveHomeAsync(LabNetwork network, Site site, CancellationToken cancellation) =>
+        Tool.MustRunAsync("ip", ["-6", "-n", network.HostOf(site), "-batch", "-"], """
+            route flush default
+            addr flush dev eth0 scope global
+
+            """, cancellation);
+
+    /// <summary>Gives the host its address and its way out.</summary>
     public static Task JoinHomeAsync(LabNetwork network, Site site, CancellationToken cancellation) =>
         Tool.MustRunAsync("ip", ["-6", "-n", network.HostOf(site), "-batch", "-"], $"""
             addr add {site.HostIPv6}/64 dev eth0 nodad

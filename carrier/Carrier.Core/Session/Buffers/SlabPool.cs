@@ -19,6 +19,9 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
     /// <summary>Slabs rented and not yet returned: zero when every buffer is disposed.</summary>
     public int Outstanding { get; private set; }
 
+    /// <summary>Bytes of the slabs that are out: what all streams hold, each rounded up to whole slabs.</summary>
+    public long OutstandingBytes => (long)Outstanding * SlabBytes;
+
     public int Retained => _retained.Count;
 
     /// <summary>Whether <see cref="TryRent"/> would say yes.</summary>

@@ -1,0 +1,54 @@
+using System.Net.NetworkInformation;
+using Microsoft.Extensions.Logging;
+
+namespace Carrier.Hosting;
+
+/// <summary>Ends a wait early when this machine's addresses or routes change, as the system says: nobody has to look at them often.</summary>
+internal sealed class NetworkChanges : IDisposable
+{
+    /// <summary>A change is several at once: an address goes, another comes, a route follows.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(50);
+
+    private readonly SemaphoreSlim _changed = new(0);
+
+    public NetworkChanges(ILogger logger)
+    {
+        try
+        {
+            // On Linux the first tells IPv4 addresses at once, the second routes of both families, 150 ms later.
+            NetworkChange.NetworkAddressChanged += OnChanged;
+            NetworkChange.NetworkAvailabilityChanged += OnChanged;
+        }
+        catch (Exception e) when (e is NetworkInformationException or PlatformNotSupportedException)
+        {
+            NodeLog.NoNetworkChanges(logger, e.Message); // then every wait takes its full time
+        }
+    }
+
+    /// <summary>Waits for the next change, and until it is whole, but not longer than <paramref name="longest"/>.</summary>
+    public async Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken)
+    {
+        if (await _changed.WaitAsync(longest, cancellationToken).ConfigureAwait(false))
+        {
+            await Task.Delay(Settling, cancellationToken).ConfigureAwait(false);
+            while (_changed.Wait(TimeSpan.Zero, CancellationToken.None))
+            {
+                // what came meanwhile is seen by the same look
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        NetworkChange.NetworkAddressChanged -= OnChanged;
+        NetworkChange.NetworkAvailabilityChanged -= OnChanged;
+    }
+
+    internal void OnChanged(object? sender, EventArgs e)
+    {
+        if (_changed.CurrentCount == 0)
+        {
+            _ = _changed.Release();
+        }
+    }
+}
