@@ -23,9 +23,9 @@ internal static class DialReports
             (string[])["", "hyperdht", .. Columns[1..].Select(_ => ""), .. isBeside ? Columns.Select((_, i) => i == 0 ? "carrier" : "") : Array.Empty<string>()],
             (string[])["pair", .. Columns, .. isBeside ? Columns : []],
         };
-        foreach (var (name, both) in ByPair(theirs, ours).Concat(ByFamily(topology, theirs, ours)))
+        foreach (Comparison row in ByPair(theirs, ours).Concat(ByFamily(topology, theirs, ours)))
         {
-            rows.Add([name, .. Cells(both.Theirs), .. isBeside ? Cells(both.Ours) : []]);
+            rows.Add([row.Name, .. Cells(row.HyperDht), .. isBeside ? Cells(row.Carrier) : []]);
         }
 
         int width = rows.Max(row => row[0].Length);
@@ -36,9 +36,9 @@ internal static class DialReports
         new
         {
             mayRelay,
-            families = ByFamily(topology, theirs, ours).Select(family => new { family.Name, hyperdht = family.Both.Theirs, carrier = family.Both.Ours }),
-            pairs = ByPair(theirs, ours).Select(pair => new { pair.Name, hyperdht = pair.Both.Theirs, carrier = pair.Both.Ours }),
-            dials = new { hyperdht = theirs, carrier = ours },
+            families = ByFamily(topology, theirs, ours),
+            pairs = ByPair(theirs, ours),
+            dials = new { hyperDht = theirs, carrier = ours },
         },
         Json);
 
@@ -54,18 +54,16 @@ internal static class DialReports
         }
     }
 
-    private static IEnumerable<(string Name, (DialSummary Theirs, DialSummary Ours) Both)> ByPair(IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours) =>
+    private static IEnumerable<Comparison> ByPair(IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours) =>
         Group(theirs, ours, dial => $"{dial.From} -> {dial.To}");
 
-    private static IEnumerable<(string Name, (DialSummary Theirs, DialSummary Ours) Both)> ByFamily(
-        Topology topology, IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours) =>
+    private static IEnumerable<Comparison> ByFamily(Topology topology, IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours) =>
         Group(theirs, ours, dial => FamilyOf(topology.Find(dial.From).Kind, topology.Find(dial.To).Kind)).OrderBy(family => family.Name, StringComparer.Ordinal);
 
-    private static IEnumerable<(string Name, (DialSummary Theirs, DialSummary Ours) Both)> Group(
-        IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours, Func<Dial, string> key)
+    private static IEnumerable<Comparison> Group(IReadOnlyList<Dial> theirs, IReadOnlyList<Dial> ours, Func<Dial, string> key)
     {
         ILookup<string, Dial> oursByKey = ours.ToLookup(key);
-        return theirs.GroupBy(key).Select(group => (group.Key, (DialSummary.Of([.. group]), DialSummary.Of([.. oursByKey[group.Key]]))));
+        return theirs.GroupBy(key).Select(group => new Comparison(group.Key, DialSummary.Of([.. group]), DialSummary.Of([.. oursByKey[group.Key]])));
     }
 
     /// <summary>Symmetric here is every NAT whose port toward a peer others cannot tell, sequential ones too.</summary>
@@ -80,4 +78,6 @@ internal static class DialReports
         [$"{dials.Connected}/{dials.Dials}", $"{dials.Direct}/{dials.Dials}", Ms(dials.P50Ms), Ms(dials.P90Ms), Ms(dials.LongestMs), Ms(dials.DirectP50Ms), Ms(dials.DirectLongestMs)];
 
     private static string Ms(double value) => double.IsNaN(value) ? "-" : $"{value:F0}";
+
+    private sealed record Comparison(string Name, DialSummary HyperDht, DialSummary Carrier);
 }

@@ -39,11 +39,18 @@ internal sealed class HyperDhtCommand(Arguments arguments, string script, Carrie
             }
             else
             {
-                await DialAllAsync(network, theirs, artifacts, cancellation);
-                DialReports.Judge(_theirs, _ours, tally);
-                Console.WriteLine(arguments.Has("--json")
-                    ? DialReports.ToJson(network.Topology, _theirs, _ours, mayRelay)
-                    : DialReports.Table(network.Topology, _theirs, _ours));
+                try
+                {
+                    await DialAllAsync(network, theirs, artifacts, cancellation);
+                    DialReports.Judge(_theirs, _ours, tally);
+                }
+                finally
+                {
+                    // Half an hour of dials is worth reading though it was interrupted.
+                    Console.WriteLine(arguments.Has("--json")
+                        ? DialReports.ToJson(network.Topology, _theirs, _ours, mayRelay)
+                        : DialReports.Table(network.Topology, _theirs, _ours));
+                }
             }
         }
 

@@ -55,9 +55,8 @@ internal sealed class HyperDhtFleet : IAsyncDisposable
     /// </summary>
     public async Task<HyperDhtPair> FreshPairAsync(Site from, Site to, CancellationToken cancellation)
     {
-        Task<HyperDhtNode> dialler = FreshAsync(from, cancellation), dialled = FreshAsync(to, cancellation);
-        await Task.WhenAll(dialler, dialled);
-        return new HyperDhtPair(await dialler, await dialled);
+        HyperDhtNode[] nodes = await Task.WhenAll(FreshAsync(from, cancellation), FreshAsync(to, cancellation));
+        return new HyperDhtPair(nodes[0], nodes[1]);
     }
 
     /// <summary>A new process with a new key.</summary>
