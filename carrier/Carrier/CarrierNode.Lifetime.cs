@@ -71,13 +71,16 @@ public sealed partial class CarrierNode
     private static UdpBinding BindingOf(CarrierNodeOptions options)
     {
         UdpBinding binding = new() { ForcedKind = options.ForcedSocketKind };
-        return options.Listen switch
+        binding = options.Listen switch
         {
             null => binding,
             var any when any.Address.Equals(IPAddress.IPv6Any) => binding with { Port = (ushort)any.Port },
             { AddressFamily: AddressFamily.InterNetwork } one => binding with { IPv4 = one.Address, IPv6 = null, Port = (ushort)one.Port },
             var one => binding with { IPv4 = null, IPv6 = one.Address, Port = (ushort)one.Port },
         };
+        return options.Serve && options.Advertise is { } advertised
+            ? binding.AnsweringFrom(advertised, HostEndpoints.OfThisMachine(advertised.Family, advertised.Port))
+            : binding;
     }
 
     private static NodeOptions MachineOptions(CarrierNodeOptions options, HomeContact[] seeds, Endpoint advertised, DatagramSockets sockets)

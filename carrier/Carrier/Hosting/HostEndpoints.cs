@@ -17,7 +17,8 @@ internal static class HostEndpoints
             Endpoint bound = sockets.LocalEndpoint(family);
             if (bound.Port != 0)
             {
-                AddHosts(hosts, bound, family);
+                // A socket bound to one address, loopback too, is heard there alone.
+                hosts.AddRange(IsAnyAddress(bound) ? OfThisMachine(family, bound.Port) : [bound]);
             }
         }
 
@@ -31,15 +32,10 @@ internal static class HostEndpoints
     public static bool IsAnyAddress(Endpoint endpoint) =>
         endpoint.ToIPEndPoint().Address is var address && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
 
-    private static void AddHosts(List<Endpoint> hosts, Endpoint bound, AddressFamily family)
+    /// <summary>The addresses of a family that others may reach this machine at, each with <paramref name="port"/>.</summary>
+    public static List<Endpoint> OfThisMachine(AddressFamily family, int port)
     {
-        // A socket bound to one address, loopback too, is heard there alone.
-        if (!IsAnyAddress(bound))
-        {
-            hosts.Add(bound);
-            return;
-        }
-
+        List<Endpoint> own = [];
         foreach (NetworkInterface card in NetworkInterface.GetAllNetworkInterfaces())
         {
             if (card.OperationalStatus is not (OperationalStatus.Up or OperationalStatus.Unknown) || card.NetworkInterfaceType == NetworkInterfaceType.Loopback)
@@ -49,12 +45,14 @@ internal static class HostEndpoints
 
             foreach (UnicastIPAddressInformation unicast in card.GetIPProperties().UnicastAddresses)
             {
-                Endpoint endpoint = Endpoint.From(new IPEndPoint(unicast.Address, bound.Port));
+                Endpoint endpoint = Endpoint.From(new IPEndPoint(unicast.Address, port));
                 if (unicast.Address.AddressFamily == family && endpoint.Scope is not (AddressScope.Unusable or AddressScope.Loopback))
                 {
-                    hosts.Add(endpoint);
+                    own.Add(endpoint);
                 }
             }
         }
+
+        return own;
     }
 }

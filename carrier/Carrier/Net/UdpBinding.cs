@@ -1,4 +1,5 @@
 using System.Net;
+using Carrier.Core;
 
 namespace Carrier.Net;
 
@@ -16,6 +17,25 @@ internal sealed record UdpBinding
 
     /// <summary>The kind to begin with instead of the fastest that works: for tests, and to keep segmentation off.</summary>
     public SocketKind? ForcedKind { get; init; }
+
+    /// <summary>
+    /// Binds the family of a server's advertised address to that address alone where the machine has others that the system might answer from:
+    /// an answer counts only from the address asked. Elsewhere all addresses are served, a private network's beside the public one.
+    /// </summary>
+    /// <param name="advertised">Where others reach the server; not the machine's own behind port forwarding.</param>
+    /// <param name="own">The machine's addresses of that family, with the port advertised.</param>
+    public UdpBinding AnsweringFrom(Endpoint advertised, IReadOnlyCollection<Endpoint> own)
+    {
+        bool isAny = advertised.IsIPv4 ? IPAddress.Any.Equals(IPv4) : IPAddress.IPv6Any.Equals(IPv6);
+        bool hasRivals = own.Any(other => other != advertised && other.Scope == advertised.Scope);
+        if (!isAny || !hasRivals || !own.Contains(advertised))
+        {
+            return this;
+        }
+
+        IPAddress address = advertised.ToIPEndPoint().Address;
+        return advertised.IsIPv4 ? this with { IPv4 = address } : this with { IPv6 = address };
+    }
 
     /// <summary>What binds to this machine alone.</summary>
     public static UdpBinding Loopback { get; } = new() { IPv4 = IPAddress.Loopback, IPv6 = IPAddress.IPv6Loopback };
