@@ -106,6 +106,34 @@ public class FamilyScenarios(ITestOutputHelper output)
         Assert.InRange(stalls[^1], 0, 3_500);
     }
 
+    /// <summary>
+    /// Most serving nodes advertise IPv4 alone, so a device with IPv6 alone sees the three seeds, and its record lies with those. Up to as many nodes as
+    /// keep a record that is enough; in a larger network lookups end at nodes that do not have it (docs/nat.md, "Two families").
+    /// </summary>
+    [Theory]
+    [InlineData(Kind.IPv6, Kind.IPv4)]
+    [InlineData(Kind.IPv4, Kind.IPv6)]
+    [InlineData(Kind.Both, Kind.IPv6)]
+    [InlineData(Kind.IPv6, Kind.Both)]
+    [InlineData(Kind.IPv6, Kind.IPv6)]
+    public void Devices_find_each_other_among_twenty_nodes_most_of_IPv4(Kind from, Kind to)
+    {
+        using SimulatedWorld world = NewWorld(231);
+        while (world.Nodes.Count < 20)
+        {
+            _ = world.AddServing();
+        }
+
+        SimulatedNode a = Add(world, from), b = Add(world, to);
+        b.Machine.Listen("reach");
+        world.RunUntilReady(TimeSpan.FromSeconds(60));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        Instant begun = world.Network.Now;
+        ulong dial = a.Dial(b.Identity!.TrustId, "reach");
+        Assert.True(world.Network.RunUntil(() => a.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)), a.Failed.TryGetValue(dial, out var why) ? why.ToString() : "no session");
+        Assert.InRange((world.Network.Now - begun).TotalMilliseconds, 0, 1_000);
+    }
+
     private static SimulatedWorld NewWorld(ulong seed)
     {
         SimulatedWorld world = new(seed);
