@@ -74,7 +74,8 @@ internal sealed class PortHistory
             step = Math.Max(first, second) <= NearPorts ? Math.Min(first, second) : 0;
         }
 
-        bool isFalling = (short)(ports[^1] - ports[0]) < 0;
+        // Questions asked at once are answered in any order: what lies no further apart than a burst does not tell that a sequence falls, which few do.
+        bool isFalling = (short)(ports[^1] - ports[0]) < -NearPorts;
         int strays = 0;
         for (int i = 1; i < ports.Count; i++)
         {

@@ -71,6 +71,25 @@ public sealed class NatDescriptionTests
         Assert.Equal((true, (sbyte)1), (nat.IsSequential, nat.Step));
     }
 
+    /// <summary>Three seeds at the same distance, asked at once: their answers come in any order, and half of the nodes just started told their peers to look the wrong way.</summary>
+    [Theory]
+    [InlineData(5002, 5001, 5000)]
+    [InlineData(5001, 5002, 5000)]
+    [InlineData(5002, 5000, 5001)]
+    [InlineData(1, 65_535, 65_534)]
+    public void Describe_a_sequence_known_by_one_burst_alone_is_rising(int first, int second, int third)
+    {
+        NatDescription nat = Observed(first, second, third);
+        Assert.Equal((true, (sbyte)1), (nat.IsSequential, nat.Step));
+    }
+
+    [Fact]
+    public void Describe_a_sequence_that_went_on_downwards_is_falling()
+    {
+        NatDescription nat = Observed(5002, 5001, 5000, 4985);
+        Assert.Equal((true, (sbyte)-1, (ushort)4985), (nat.IsSequential, nat.Step, nat.LastPort));
+    }
+
     [Fact]
     public void Describe_many_ports_of_a_small_block_are_no_sequence()
     {
