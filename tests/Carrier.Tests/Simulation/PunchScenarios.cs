@@ -120,6 +120,19 @@ public class PunchScenarios(ITestOutputHelper output)
         }
     }
 
+    /// <summary>Three homes asked at once: a rising sequence looks like a falling one where a later answer overtakes the first.</summary>
+    [Fact]
+    public void Two_sequences_meet_though_answers_overtake_each_other()
+    {
+        LinkProfile jittery = new() { Delay = TimeSpan.FromMilliseconds(15), Jitter = TimeSpan.FromMilliseconds(10) };
+        for (ulong seed = 61; seed <= 80; seed++)
+        {
+            using ReachPair pair = new(seed, NatKind.Sequential, NatKind.Sequential, jittery);
+            TimeSpan time = pair.DialUntilDirect(TimeSpan.FromSeconds(3), out _);
+            Assert.True(time < TimeSpan.FromSeconds(3), $"seed {seed}: relayed");
+        }
+    }
+
     [Theory]
     [InlineData(NatKind.Random, NatKind.Random)]
     [InlineData(NatKind.Random, NatKind.Sequential)]
