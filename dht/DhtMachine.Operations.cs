@@ -29,7 +29,7 @@ public sealed partial class DhtMachine
 
     private DhtOperation Start(Instant now, Operation operation)
     {
-        int count = Table.Closest(operation.Lookup.Target, AddressScope.Loopback, _closest);
+        int count = Table.ClosestToAsk(operation.Lookup.Target, _closest);
         operation.Lookup.Seed(_closest.AsSpan(0, count));
         Table.LookedUp(now, operation.Lookup.Target);
         _operations.Add(operation.Id, operation);
@@ -174,7 +174,7 @@ public sealed partial class DhtMachine
     {
         if (effect.Failure == CallFailure.TimedOut)
         {
-            Table.Failed(effect.Peer);
+            Table.Failed(effect.Peer, effect.Remote);
         }
         else if (effect.Failure == CallFailure.Malformed)
         {

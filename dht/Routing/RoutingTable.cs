@@ -85,10 +85,10 @@ public sealed class RoutingTable(DhtKey centre)
         return true;
     }
 
-    /// <summary>Learns that a node left our question unanswered.</summary>
-    public void Failed(in PublicKey key)
+    /// <summary>Learns that a node left our question unanswered. What was asked at another address of it says nothing of the one it is known to answer at.</summary>
+    public void Failed(in PublicKey key, Endpoint asked)
     {
-        if (!_byKey.TryGetValue(key, out TableEntry? entry))
+        if (!_byKey.TryGetValue(key, out TableEntry? entry) || entry.Contact.Endpoint != asked)
         {
             return;
         }
@@ -123,19 +123,14 @@ public sealed class RoutingTable(DhtKey centre)
     /// <param name="target">Where to.</param>
     /// <param name="narrowest">Contacts of a narrower scope than this mean nothing to whoever asks.</param>
     /// <param name="destination">At most this many.</param>
-    public int Closest(DhtKey target, AddressScope narrowest, Span<Contact> destination)
-    {
-        // Seen from the target, its own bucket is nearest, then all deeper ones together, then the shallower ones one by one.
-        _found.Clear();
-        int own = Math.Min(Centre.DistanceTo(target).SharedBits, DhtKey.Bits - 1);
-        int count = CollectSorted(own, own, target, narrowest, destination, 0);
-        count = CollectSorted(own + 1, DhtKey.Bits - 1, target, narrowest, destination, count);
-        for (int i = own - 1; i >= 0 && count < destination.Length; i--)
-        {
-            count = CollectSorted(i, i, target, narrowest, destination, count);
-        }
+    public int Closest(DhtKey target, AddressScope narrowest, Span<Contact> destination) =>
+        Closest(target, narrowest, destination, FailuresToReplace - 1);
 
-        return count;
+    /// <summary>As <see cref="Closest(DhtKey, AddressScope, Span{Contact})"/>, but of all entries where none is live: after a time without a network there is nobody else to ask.</summary>
+    public int ClosestToAsk(DhtKey target, Span<Contact> destination)
+    {
+        int live = Closest(target, AddressScope.Loopback, destination);
+        return live > 0 ? live : Closest(target, AddressScope.Loopback, destination, FailuresToRemove);
     }
 
     /// <summary>Notes that a lookup for <paramref name="target"/> went out, so that its bucket need not be refreshed soon.</summary>
@@ -226,14 +221,28 @@ public sealed class RoutingTable(DhtKey centre)
         }
     }
 
-    private int CollectSorted(int first, int last, DhtKey target, AddressScope narrowest, Span<Contact> destination, int count)
+    private int Closest(DhtKey target, AddressScope narrowest, Span<Contact> destination, int mostFailures)
+    {
+        // Seen from the target, its own bucket is nearest, then all deeper ones together, then the shallower ones one by one.
+        int own = Math.Min(Centre.DistanceTo(target).SharedBits, DhtKey.Bits - 1);
+        int count = CollectSorted(own, own, target, narrowest, mostFailures, destination, 0);
+        count = CollectSorted(own + 1, DhtKey.Bits - 1, target, narrowest, mostFailures, destination, count);
+        for (int i = own - 1; i >= 0 && count < destination.Length; i--)
+        {
+            count = CollectSorted(i, i, target, narrowest, mostFailures, destination, count);
+        }
+
+        return count;
+    }
+
+    private int CollectSorted(int first, int last, DhtKey target, AddressScope narrowest, int mostFailures, Span<Contact> destination, int count)
     {
         _found.Clear();
         for (int i = first; i <= last; i++)
         {
             foreach (TableEntry entry in _buckets[i]?.Entries ?? [])
             {
-                if (entry.Failures < FailuresToReplace && entry.Contact.Endpoint.Scope >= narrowest)
+                if (entry.Failures <= mostFailures && entry.Contact.Endpoint.Scope >= narrowest)
                 {
                     _found.Add(entry);
                 }

@@ -49,7 +49,7 @@ public sealed class RoutingTableTests
         Assert.All(first, contact => Assert.True(_table.Contains(contact.Key)));
         for (int i = 0; i < RoutingTable.FailuresToReplace; i++)
         {
-            _table.Failed(first[3].Key);
+            _table.Failed(first[3].Key, first[3].Endpoint);
         }
 
         Assert.False(_table.Contains(first[3].Key));
@@ -64,6 +64,47 @@ public sealed class RoutingTableTests
         Assert.True(_table.Answered(Instant.Zero, known));
         _ = _table.Answered(Instant.Zero, new Contact(known.Key, known.Choice, Endpoint.FromIPv4(0x28000001, 4000)));
         Assert.Equal([known], _table.Contacts());
+    }
+
+    [Fact]
+    public void Failed_at_another_address_of_a_known_key_says_nothing_of_the_entry()
+    {
+        // A seed by IPv4 and IPv6, on a machine that has IPv4 alone.
+        Contact known = ContactAt(0x14000001, 4000);
+        Assert.True(_table.Answered(Instant.Zero, known));
+        for (int i = 0; i < RoutingTable.FailuresToRemove; i++)
+        {
+            _table.Failed(known.Key, Endpoint.FromIPv4(0x28000001, 4000));
+        }
+
+        Contact[] found = new Contact[1];
+        Assert.Equal(1, _table.Closest(known.Id, AddressScope.Loopback, found));
+    }
+
+    [Fact]
+    public void ClosestToAsk_with_none_live_gives_those_that_failed()
+    {
+        Contact[] known = [ContactAt(0x14000001, 4000), ContactAt(0x28000001, 4000)];
+        Contact[] found = new Contact[4];
+        foreach (Contact contact in known)
+        {
+            Assert.True(_table.Answered(Instant.Zero, contact));
+            Fail(contact);
+        }
+
+        Assert.Equal(0, _table.Closest(known[0].Id, AddressScope.Loopback, found));
+        Assert.Equal(2, _table.ClosestToAsk(known[0].Id, found));
+        Assert.True(_table.Answered(Instant.Zero, known[1]));
+        Assert.Equal(1, _table.ClosestToAsk(known[0].Id, found));
+        Assert.Equal(known[1], found[0]);
+    }
+
+    private void Fail(Contact contact)
+    {
+        for (int i = 0; i < RoutingTable.FailuresToReplace; i++)
+        {
+            _table.Failed(contact.Key, contact.Endpoint);
+        }
     }
 
     private int BucketOf(Contact contact) => _table.Centre.DistanceTo(contact.Id).SharedBits;
