@@ -10,7 +10,7 @@ internal static class PeerClient
     private const int PingBytes = 64;
 
     /// <summary>Enough for the just-in-time compiler to settle on both sides, and for buffers to have grown, before anything counts.</summary>
-    private const long WarmUpBytes = 1L << 30;
+    private const long WarmUpBytes = 6L << 30;
 
     public static async Task RunAsync(BenchOptions options)
     {
