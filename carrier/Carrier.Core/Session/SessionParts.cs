@@ -9,6 +9,7 @@ namespace Carrier.Core.Session;
 /// <summary>What a session is made of, shared by those who work on it: <see cref="PacketReceiver"/>, <see cref="PacketSender"/> and <see cref="LossRepair"/>.</summary>
 internal sealed class SessionParts
 {
+    /// <summary>The part of what is left that one stream may take: a half, so that n busy streams settle at 1/(n + 2) of it all.</summary>
     private const int ShareOfRest = 2;
 
     private readonly SlabPool _pool;
