@@ -9,8 +9,11 @@ internal static class PeerClient
 {
     private const int PingBytes = 64;
 
-    /// <summary>Enough for the just-in-time compiler to settle on both sides, and for buffers to have grown, before anything counts.</summary>
+    /// <summary>Enough for the just-in-time compiler to settle on both sides, and for buffers to have grown with the window, before anything counts.</summary>
     private const long WarmUpBytes = 6L << 30;
+
+    /// <summary>The warm-up of a small run, in its own length.</summary>
+    private const int WarmUpRuns = 6;
 
     public static async Task RunAsync(BenchOptions options)
     {
@@ -49,7 +52,7 @@ internal static class PeerClient
     {
         await using Stream stream = await transport.ConnectAsync(arg);
         byte[] chunk = new byte[BenchProtocol.ChunkBytes];
-        _ = await SendAsync(stream, chunk, Math.Min(WarmUpBytes, bytes));
+        _ = await SendAsync(stream, chunk, Math.Min(WarmUpBytes, WarmUpRuns * bytes));
         long packets = transport.Packets;
         long allocated = GC.GetTotalAllocatedBytes(precise: true);
         int collections = GC.CollectionCount(0);
