@@ -148,10 +148,15 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
         HomeContact[] contacts = new HomeContact[HomeMachine.MaxHomes];
         HomeContact[] usable = [.. contacts[..homes.CopyHomes(contacts)].Where(home => home.Endpoint.IsIPv4)];
         bool isBehindNat = addresses.Mapping != NatMapping.None && addresses.Reflexive(AddressFamily.InterNetwork).Scope == AddressScope.Global;
-        if (!isBehindNat || usable.Length == 0 || IsDone || !sockets.TryTake(null, out _socket))
+        if (!isBehindNat || usable.Length == 0 || !sockets.TryTake(null, out _socket))
         {
             End(usable.Length == 0 ? Instant.Never : now + RetryDelay);
             return;
+        }
+
+        if (IsDone)
+        {
+            homes.MappingLifetime.Forget(); // what was learnt is a day old
         }
 
         _home = usable[0];

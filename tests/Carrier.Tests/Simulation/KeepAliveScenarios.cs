@@ -111,4 +111,16 @@ public class KeepAliveScenarios(ITestOutputHelper output)
         Assert.True(world.Network.RunUntil(() => device.Machine.Report(world.Network.Now).KeepAliveInterval.TotalSeconds == 15, TimeSpan.FromSeconds(30)));
         Assert.True(world.Network.RunUntil(() => device.Machine.Report(world.Network.Now).KeepAliveInterval.TotalSeconds == 25, Settling));
     }
+
+    [Fact]
+    public void What_was_learnt_is_learnt_anew_after_a_day()
+    {
+        using SimulatedWorld world = ReachWorld.New(82);
+        SimulatedNode device = world.AddDeviceBehind(world.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent));
+        world.Bootstrap();
+        world.Network.RunFor(Settling);
+        Assert.Equal(25, device.Machine.Report(world.Network.Now).KeepAliveInterval.TotalSeconds);
+        Assert.True(world.Network.RunUntil(() => device.Machine.Report(world.Network.Now).KeepAliveInterval.TotalSeconds == 15, TimeSpan.FromHours(24)));
+        Assert.True(world.Network.RunUntil(() => device.Machine.Report(world.Network.Now).KeepAliveInterval.TotalSeconds == 25, Settling));
+    }
 }
