@@ -18,7 +18,7 @@ public sealed record DhtOptions
     /// <summary>What that of a node costs that does not serve: it is for its own lookups alone, which pass over the dead and refresh what they go through, and
     /// every question costs battery and a NAT's mapping.</summary>
     public TableUpkeep ClientUpkeep { get; init; } = new(
-        SilenceBeforePing: TimeSpan.FromMinutes(5), PingInterval: TimeSpan.FromMinutes(1), RefreshInterval: TimeSpan.FromHours(2));
+        SilenceBeforePing: TimeSpan.FromMinutes(5), PingInterval: TimeSpan.FromMinutes(5), RefreshInterval: TimeSpan.FromHours(2));
 
     /// <summary>How often own records are put again, with a tenth of jitter: twice in their life; what changes is put at once.</summary>
     public TimeSpan PublishInterval { get; init; } = TimeSpan.FromMinutes(30);

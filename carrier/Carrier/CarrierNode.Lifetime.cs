@@ -194,13 +194,18 @@ public sealed partial class CarrierNode
     {
         using NetworkChanges changes = new(_logger);
         Instant keptAt = MonotonicClock.Now;
+        Instant lookedAt = keptAt;
         Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
         try
         {
             while (true)
             {
-                await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false);
-                Endpoint[] current = HostEndpoints.Of(_thread.Sockets);
+                Endpoint[] current = hosts;
+                if (await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false) || MonotonicClock.Now - lookedAt >= changes.LookInterval)
+                {
+                    lookedAt = MonotonicClock.Now;
+                    current = HostEndpoints.Of(_thread.Sockets);
+                }
 
                 bool isMoved = HostEndpoints.AreOfANetwork(current) && !current.AsSpan().SequenceEqual(hosts);
                 hosts = current;

@@ -214,7 +214,12 @@ public sealed class RoutingTable(DhtKey centre)
     {
         foreach (Bucket? bucket in _buckets)
         {
-            foreach (TableEntry entry in bucket?.Entries ?? [])
+            if (bucket is null)
+            {
+                continue;
+            }
+
+            foreach (TableEntry entry in bucket.Entries)
             {
                 yield return entry.Contact;
             }
@@ -240,7 +245,12 @@ public sealed class RoutingTable(DhtKey centre)
         _found.Clear();
         for (int i = first; i <= last; i++)
         {
-            foreach (TableEntry entry in _buckets[i]?.Entries ?? [])
+            if (_buckets[i] is not { } bucket)
+            {
+                continue;
+            }
+
+            foreach (TableEntry entry in bucket.Entries)
             {
                 if (entry.Failures <= mostFailures && entry.Contact.Endpoint.Scope >= narrowest)
                 {

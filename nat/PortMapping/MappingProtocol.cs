@@ -56,8 +56,8 @@ internal abstract class MappingProtocol(GatewayRoute route)
 
     protected GatewayRoute Route => route;
 
-    /// <summary>Asks whether the gateway speaks this protocol.</summary>
-    public abstract void Probe(Instant now);
+    /// <summary>Asks whether the gateway speaks this protocol, at most so many times.</summary>
+    public abstract void Probe(Instant now, int sends);
 
     /// <summary>Asks for the mapping, or for the same one again.</summary>
     public abstract void Map(Instant now);

@@ -60,7 +60,10 @@ public sealed class PortMappingMachine
     /// <summary>After an attempt that brought nothing. Short, because a router that is merely busy is common.</summary>
     public static TimeSpan FirstBackoff => TimeSpan.FromSeconds(5);
 
-    /// <summary>How many times longer each rest is than the one before: an attempt costs 2 kB on the link, and most routers that do not answer twice never will.</summary>
+    /// <summary>How often each protocol's question is sent in an attempt after one that brought nothing: further attempts follow, and a first one of all its sends costs 2 kB on the link.</summary>
+    public const int RepeatSends = 2;
+
+    /// <summary>How many times longer each rest is than the one before: most routers that do not answer twice never will.</summary>
     public const int BackoffFactor = 6;
 
     /// <summary>The longest rest: a router on which mapping was switched on meanwhile is noticed within it.</summary>
@@ -218,9 +221,10 @@ public sealed class PortMappingMachine
         Rest(Instant.Never);
         _phase = Phase.Attempting;
         _attemptEnd = now + AttemptPatience;
+        int sends = _backoff == FirstBackoff ? RequestTimer.MaxSends : RepeatSends;
         foreach (MappingProtocol protocol in _protocols)
         {
-            protocol.Probe(now);
+            protocol.Probe(now, sends);
         }
     }
 

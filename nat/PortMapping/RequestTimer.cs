@@ -9,6 +9,7 @@ internal struct RequestTimer
     public const int MaxSends = 4;
 
     private int _sent;
+    private int _sends;
     private bool _isRunning;
     private Instant _next;
 
@@ -18,7 +19,9 @@ internal struct RequestTimer
 
     public readonly bool IsDue(Instant now) => _isRunning && now >= _next;
 
-    public void Start(Instant now) => (_sent, _isRunning, _next) = (0, true, now);
+    /// <param name="now">When the first leaves.</param>
+    /// <param name="sends">How often it is sent at the most.</param>
+    public void Start(Instant now, int sends = MaxSends) => (_sent, _sends, _isRunning, _next) = (0, sends, true, now);
 
     public void Stop() => _isRunning = false;
 
@@ -27,6 +30,6 @@ internal struct RequestTimer
     {
         _sent++;
         _next = now + (FirstGap * (1 << (_sent - 1)));
-        _isRunning = _sent < MaxSends;
+        _isRunning = _sent < _sends;
     }
 }

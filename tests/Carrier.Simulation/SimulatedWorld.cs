@@ -88,9 +88,9 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     { ShiftsPorts = true };
 
     /// <summary>A NAT with another port for every destination.</summary>
-    public VirtualNat NewSymmetricNat(NatPorts ports, TimeSpan? mappingTimeout = null) => new(
+    public VirtualNat NewSymmetricNat(NatPorts ports, TimeSpan? mappingTimeout = null, TimeSpan? newFlowTimeout = null) => new(
         NextPublicAddress().WithPort(0), NatBehaviour.AddressAndPortDependent, NatBehaviour.AddressAndPortDependent, Network.Random.Fork(), mappingTimeout)
-    { Ports = ports };
+    { Ports = ports, NewFlowTimeout = newFlowTimeout };
 
     /// <summary>A carrier's NAT that does not keep ports: one random port for all destinations.</summary>
     public VirtualNat NewRandomPortNat(NatBehaviour filtering, bool hairpins = false) => new(

@@ -29,6 +29,9 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     /// <summary>Ports of one subscriber's block (RFC 7422).</summary>
     public const int BlockPorts = 256;
 
+    /// <summary>What connection tracking takes for a flow that is over soon.</summary>
+    private static readonly TimeSpan NewFlow = TimeSpan.FromSeconds(2);
+
     /// <summary>How long connection tracking keeps a flow that was never answered (nf_conntrack_udp_timeout).</summary>
     private static readonly TimeSpan UnansweredTimeout = TimeSpan.FromSeconds(30);
 
@@ -56,6 +59,9 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     public bool PreservesPort { get; init; } = mapping == NatBehaviour.EndpointIndependent;
 
     public NatPorts Ports { get; init; }
+
+    /// <summary>How long a mapping is kept that was in use for less than two seconds, where that is another time (nf_conntrack_udp_timeout and nf_conntrack_udp_timeout_stream).</summary>
+    public TimeSpan? NewFlowTimeout { get; init; }
 
     /// <summary>Mappings that are or were in use, unused ones included until their port is wanted.</summary>
     public int Mappings => _byPort.Count;
@@ -93,7 +99,7 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
                 return default;
             }
 
-            found = new Mapping(inside, port);
+            found = new Mapping(inside, port, now);
             _byInside[key] = found;
             _byPort[found.Port] = found;
             MostMappings = Math.Max(MostMappings, _byPort.Count);
@@ -141,7 +147,7 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
     // Filters of other NATs live as long as their mappings.
     private TimeSpan Unanswered => ShiftsPorts ? UnansweredTimeout : _timeout;
 
-    private bool IsOver(Instant now, Mapping mapping) => now - mapping.LastUsed > _timeout;
+    private bool IsOver(Instant now, Mapping mapping) => now - mapping.LastUsed > (mapping.LastUsed - mapping.Since > NewFlow ? _timeout : NewFlowTimeout ?? _timeout);
 
     private static Endpoint Scope(NatBehaviour behaviour, Endpoint remote) => behaviour switch
     {
@@ -184,11 +190,13 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
         }
     }
 
-    private sealed class Mapping(Endpoint inside, ushort port)
+    private sealed class Mapping(Endpoint inside, ushort port, Instant since)
     {
         public Endpoint Inside { get; } = inside;
 
         public ushort Port { get; } = port;
+
+        public Instant Since { get; } = since;
 
         /// <summary>Whom it lets in, and until when.</summary>
         public Dictionary<Endpoint, Instant> Contacted { get; } = [];

@@ -9,9 +9,9 @@ namespace Carrier.Node.Addresses;
 
 /// <summary>Tries silences on mappings that nobody needs, for <see cref="MappingLifetime"/> (the test of RFC 5780 §4.6).</summary>
 /// <remarks>
-/// A socket of its own asks a home by STUN where it is seen and is then silent. When the silence is over the home is asked, from the node's own socket, to
-/// knock there: what arrives passed a mapping that still lives. Four small datagrams a try, four tries at most; again after a day, when a
-/// mapping was lost, and on another network.
+/// A socket of its own asks a home by STUN where it is seen, once more when its mapping is no longer new, and is then silent. When the silence is over the
+/// home is asked, from the node's own socket, to knock there: what arrives passed a mapping that still lives. Six small datagrams a try, four tries
+/// at most, one mapping at a time: what outlived its silence is tried with the next one. Again after a day, when a mapping was lost, and on another network.
 /// </remarks>
 internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, SocketLeases sockets, Outbox outbox, RandomSource random)
 {
@@ -28,12 +28,13 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
     private ushort _socket;
     private int _tries;
     private int _knocks;
+    private bool _isNew;
 
     private enum Stage
     {
         Resting,
 
-        /// <summary>The home was asked where it sees the socket.</summary>
+        /// <summary>The home is asked where it sees the socket, twice.</summary>
         Locating,
 
         /// <summary>Nothing is sent.</summary>
@@ -43,8 +44,11 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
         Listening,
     }
 
-    /// <summary>How long after the first home there was the first try begins: after everything that somebody waits for.</summary>
-    public static TimeSpan Rest => TimeSpan.FromSeconds(5);
+    /// <summary>How long after the first home there was the first try begins. Longer intervals pay over hours: a program that runs for minutes, or a device on its way, is spared the test and its NAT the mapping.</summary>
+    public static TimeSpan Rest => TimeSpan.FromMinutes(5);
+
+    /// <summary>What a mapping is used for before its silence: Linux keeps one of less than two seconds for 30 s and then for 120, and a home's is never so new.</summary>
+    public static TimeSpan Ageing => TimeSpan.FromSeconds(3);
 
     /// <summary>How long a try that told nothing is rested from.</summary>
     public static TimeSpan RetryDelay => TimeSpan.FromMinutes(1);
@@ -55,6 +59,8 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
     public static TimeSpan Patience => TimeSpan.FromMilliseconds(400);
 
     public Instant NextDeadline { get; private set; } = Instant.Never;
+
+    private bool IsDone => homes.MappingLifetime.NextSilence == TimeSpan.Zero;
 
     /// <summary>The device's homes became others.</summary>
     public void HomesChanged(Instant now)
@@ -97,7 +103,7 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
                 break;
             case Stage.Listening when _knocks > 1:
                 homes.MappingLifetime.Lost(_silence);
-                Next(now);
+                End(now + (IsDone ? Validity : Patience)); // its mapping is gone: another socket's is tried
                 break;
             default:
                 End(now + RetryDelay);
@@ -122,7 +128,7 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
 
         if (_stage == Stage.Locating && message.TransactionId.SequenceEqual(_whereTransaction))
         {
-            (_stage, _seenAt, NextDeadline) = (Stage.Silent, message.MappedAddress, now + _silence);
+            Located(now, message.MappedAddress);
             return true;
         }
 
@@ -141,19 +147,29 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
     {
         HomeContact[] contacts = new HomeContact[HomeMachine.MaxHomes];
         HomeContact[] usable = [.. contacts[..homes.CopyHomes(contacts)].Where(home => home.Endpoint.IsIPv4)];
-        _silence = homes.MappingLifetime.NextSilence;
         bool isBehindNat = addresses.Mapping != NatMapping.None && addresses.Reflexive(AddressFamily.InterNetwork).Scope == AddressScope.Global;
-        if (!isBehindNat || usable.Length == 0 || _silence == TimeSpan.Zero || !sockets.TryTake(null, out _socket))
+        if (!isBehindNat || usable.Length == 0 || !sockets.TryTake(null, out _socket))
         {
             End(usable.Length == 0 ? Instant.Never : now + RetryDelay);
             return;
         }
 
+        if (IsDone)
+        {
+            homes.MappingLifetime.Forget(); // what was learnt is a day old
+        }
+
         _home = usable[0];
+        Try(now);
+    }
+
+    private void Try(Instant now)
+    {
+        _silence = homes.MappingLifetime.NextSilence;
         random.Fill(_whereTransaction);
         _knockTransaction = new byte[StunMessage.TransactionIdBytes];
         random.Fill(_knockTransaction);
-        (_stage, _tries, _knocks) = (Stage.Locating, 1, 0);
+        (_stage, _isNew, _tries, _knocks) = (Stage.Locating, true, 1, 0);
         Locate(now);
     }
 
@@ -164,16 +180,36 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
         NextDeadline = now + Patience;
     }
 
+    private void Located(Instant now, Endpoint seenAt)
+    {
+        if (_isNew)
+        {
+            random.Fill(_whereTransaction);
+            (_isNew, _tries, NextDeadline) = (false, 0, now + Ageing);
+        }
+        else
+        {
+            (_stage, _seenAt, NextDeadline) = (Stage.Silent, seenAt, now + _silence);
+        }
+    }
+
     private void AskForKnock(Instant now)
     {
         _requests.Enqueue(new KnockRequest(_home, _seenAt.Port, _knockTransaction, FromOtherPort: false));
         NextDeadline = now + Patience;
     }
 
+    // By the same socket, so that no second mapping is held.
     private void Next(Instant now)
     {
-        bool isDone = homes.MappingLifetime.NextSilence == TimeSpan.Zero;
-        End(now + (isDone ? Validity : Patience));
+        if (IsDone)
+        {
+            End(now + Validity);
+        }
+        else
+        {
+            Try(now);
+        }
     }
 
     private void End(Instant next)

@@ -11,6 +11,9 @@ internal sealed class NetworkChanges : IDisposable
 
     private readonly SemaphoreSlim _changed = new(0);
 
+    /// <summary>How often to look at the addresses nevertheless: rarely where the system tells.</summary>
+    public TimeSpan LookInterval { get; }
+
     public NetworkChanges(ILogger logger)
     {
         try
@@ -18,24 +21,30 @@ internal sealed class NetworkChanges : IDisposable
             // On Linux the first tells IPv4 addresses at once, the second routes of both families, 150 ms later.
             NetworkChange.NetworkAddressChanged += OnChanged;
             NetworkChange.NetworkAvailabilityChanged += OnChanged;
+            LookInterval = TimeSpan.FromMinutes(1);
         }
         catch (Exception e) when (e is NetworkInformationException or PlatformNotSupportedException)
         {
-            NodeLog.NoNetworkChanges(logger, e.Message); // then every wait takes its full time
+            NodeLog.NoNetworkChanges(logger, e.Message);
+            LookInterval = TimeSpan.Zero; // at every wait's end
         }
     }
 
-    /// <summary>Waits for the next change, and until it is whole, but not longer than <paramref name="longest"/>.</summary>
-    public async Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken)
+    /// <summary>Waits for the next change, and until it is whole, but not longer than <paramref name="longest"/>; true when there was one.</summary>
+    public async Task<bool> WaitAsync(TimeSpan longest, CancellationToken cancellationToken)
     {
-        if (await _changed.WaitAsync(longest, cancellationToken).ConfigureAwait(false))
+        if (!await _changed.WaitAsync(longest, cancellationToken).ConfigureAwait(false))
         {
-            await Task.Delay(Settling, cancellationToken).ConfigureAwait(false);
-            while (_changed.Wait(TimeSpan.Zero, CancellationToken.None))
-            {
-                // what came meanwhile is seen by the same look
-            }
+            return false;
         }
+
+        await Task.Delay(Settling, cancellationToken).ConfigureAwait(false);
+        while (_changed.Wait(TimeSpan.Zero, CancellationToken.None))
+        {
+            // what came meanwhile is seen by the same look
+        }
+
+        return true;
     }
 
     public void Dispose()

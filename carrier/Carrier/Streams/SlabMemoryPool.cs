@@ -14,6 +14,7 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
     private readonly Lock _lock = new();
     private readonly Stack<Slab> _retained = new();
     private int _fewestRetained;
+    private int _outstanding;
 
     public override int MaxBufferSize => SlabBytes;
 
@@ -22,6 +23,7 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, SlabBytes);
         lock (_lock)
         {
+            _outstanding++;
             if (_retained.TryPop(out Slab? slab))
             {
                 _fewestRetained = Math.Min(_fewestRetained, _retained.Count);
@@ -32,12 +34,13 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
         return new Slab(this);
     }
 
-    /// <summary>Leaves to the collector the retained slabs that nobody needed since the last call.</summary>
+    /// <summary>Leaves to the collector the retained slabs that nobody needed since the last call, but for a quarter as many as were out at once.</summary>
     public void Trim()
     {
         lock (_lock)
         {
-            for (; _fewestRetained > 0; _fewestRetained--)
+            int needed = _outstanding + _retained.Count - _fewestRetained;
+            for (int idle = _fewestRetained - (needed / 4); idle > 0; idle--)
             {
                 _ = _retained.Pop();
             }
@@ -54,6 +57,7 @@ internal sealed class SlabMemoryPool : MemoryPool<byte>
     {
         lock (_lock)
         {
+            _outstanding--;
             if (_retained.Count < MaxRetained)
             {
                 _retained.Push(slab);

@@ -19,10 +19,10 @@ internal sealed class NatPmpProtocol(GatewayRoute route, DropCounters drops) : M
 
     public override Instant NextDeadline => _timer.NextDeadline;
 
-    public override void Probe(Instant now)
+    public override void Probe(Instant now, int sends)
     {
         State = MappingState.Probing;
-        Ask(now, NatPmpOpcode.ExternalAddress);
+        Ask(now, NatPmpOpcode.ExternalAddress, sends);
     }
 
     public override void Map(Instant now)
@@ -118,10 +118,10 @@ internal sealed class NatPmpProtocol(GatewayRoute route, DropCounters drops) : M
         }
     }
 
-    private void Ask(Instant now, NatPmpOpcode opcode)
+    private void Ask(Instant now, NatPmpOpcode opcode, int sends = RequestTimer.MaxSends)
     {
         _asked = opcode;
         _isUnanswered = true;
-        _timer.Start(now);
+        _timer.Start(now, sends);
     }
 }

@@ -17,10 +17,10 @@ internal sealed class PcpProtocol(GatewayRoute route, PcpNonce nonce, DropCounte
 
     public override Instant NextDeadline => _timer.NextDeadline;
 
-    public override void Probe(Instant now)
+    public override void Probe(Instant now, int sends)
     {
         State = MappingState.Probing;
-        Ask(now, PcpRequest.Announce(Route.Client));
+        Ask(now, PcpRequest.Announce(Route.Client), sends);
     }
 
     public override void Map(Instant now)
@@ -98,10 +98,10 @@ internal sealed class PcpProtocol(GatewayRoute route, PcpNonce nonce, DropCounte
         }
     }
 
-    private void Ask(Instant now, in PcpRequest request)
+    private void Ask(Instant now, in PcpRequest request, int sends = RequestTimer.MaxSends)
     {
         _request = request;
         _isUnanswered = true;
-        _timer.Start(now);
+        _timer.Start(now, sends);
     }
 }

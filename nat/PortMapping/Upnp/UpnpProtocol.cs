@@ -44,12 +44,12 @@ internal sealed class UpnpProtocol(GatewayRoute route, RandomSource random, Drop
 
     public override Instant NextDeadline => _timer.NextDeadline;
 
-    public override void Probe(Instant now)
+    public override void Probe(Instant now, int sends)
     {
         State = MappingState.Probing;
         _step = Step.Searching;
         _isGroupNext = true;
-        _timer.Start(now);
+        _timer.Start(now, sends);
     }
 
     public override void Map(Instant now)

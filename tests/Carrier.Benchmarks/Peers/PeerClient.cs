@@ -54,32 +54,40 @@ internal static class PeerClient
         byte[] chunk = new byte[BenchProtocol.ChunkBytes];
         _ = await SendAsync(stream, chunk, Math.Min(WarmUpBytes, WarmUpRuns * bytes));
         long packets = transport.Packets;
-        long allocated = GC.GetTotalAllocatedBytes(precise: true);
         int collections = GC.CollectionCount(0);
         double cpu = CpuClock.Seconds;
         long start = Stopwatch.GetTimestamp();
 
-        double serverCpu = await SendAsync(stream, chunk, bytes);
+        (double serverCpu, long allocated) = await SendAsync(stream, chunk, bytes);
         return new Transfer(
             Stopwatch.GetElapsedTime(start).TotalSeconds,
             CpuClock.Seconds - cpu,
             serverCpu,
-            GC.GetTotalAllocatedBytes(precise: true) - allocated,
+            allocated,
             transport.Packets - packets,
             GC.CollectionCount(0) - collections);
     }
 
-    /// <summary>Sends so many bytes; returns the server's processor time for them, and with it, that all has arrived.</summary>
-    private static async Task<double> SendAsync(Stream stream, ReadOnlyMemory<byte> chunk, long bytes)
+    /// <summary>
+    /// Sends so many bytes; returns the server's processor time for them, and with it, that all has arrived, and the bytes that all of this process allocated
+    /// from the first write's end to the last's: what asks for them and reads the answer is the benchmark's own.
+    /// </summary>
+    private static async Task<(double ServerCpuSeconds, long AllocatedBytes)> SendAsync(Stream stream, ReadOnlyMemory<byte> chunk, long bytes)
     {
         await BenchProtocol.WriteSinkAsync(stream, bytes);
+        long allocatedBefore = 0;
         for (long left = bytes; left > 0; left -= chunk.Length)
         {
             await stream.WriteAsync(chunk[..(int)Math.Min(chunk.Length, left)]);
+            if (left == bytes)
+            {
+                allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
+            }
         }
 
+        long allocated = GC.GetTotalAllocatedBytes(precise: true) - allocatedBefore;
         await stream.FlushAsync();
-        return await BenchProtocol.ReadCpuSecondsAsync(stream);
+        return (await BenchProtocol.ReadCpuSecondsAsync(stream), allocated);
     }
 
     /// <summary>Opens a stream on a connection that has one and has a small message echoed, again and again; microseconds from the opening to the echo.</summary>

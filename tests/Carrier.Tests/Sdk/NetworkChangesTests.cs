@@ -12,10 +12,10 @@ public class NetworkChangesTests
     public async Task A_change_ends_the_wait()
     {
         using NetworkChanges changes = new(NullLogger.Instance);
-        Task waiting = changes.WaitAsync(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken);
+        Task<bool> waiting = changes.WaitAsync(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken);
         Assert.False(waiting.IsCompleted);
         changes.OnChanged(null, EventArgs.Empty);
-        await waiting;
+        Assert.True(await waiting);
     }
 
     [Fact]
@@ -24,7 +24,7 @@ public class NetworkChangesTests
         using NetworkChanges changes = new(NullLogger.Instance);
         changes.OnChanged(null, EventArgs.Empty);
         changes.OnChanged(null, EventArgs.Empty);
-        await changes.WaitAsync(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken);
+        Assert.True(await changes.WaitAsync(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken));
         Assert.False(changes.WaitAsync(Timeout.InfiniteTimeSpan, TestContext.Current.CancellationToken).IsCompleted);
     }
 

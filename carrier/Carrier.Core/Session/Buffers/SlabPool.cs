@@ -62,10 +62,14 @@ public sealed class SlabPool(int maxSlabs, int maxRetained)
         }
     }
 
-    /// <summary>Leaves to the collector the retained slabs that nobody needed since the last call: traffic in waves keeps its slabs, a past peak does not.</summary>
+    /// <summary>
+    /// Leaves to the collector the retained slabs that nobody needed since the last call, but for a quarter as many as were out at once: traffic in waves keeps
+    /// its slabs and steady traffic allocates none for its ups and downs; a past peak does not, and rest keeps nothing.
+    /// </summary>
     public void Trim()
     {
-        for (; _fewestRetained > 0; _fewestRetained--)
+        int needed = Outstanding + _retained.Count - _fewestRetained;
+        for (int idle = _fewestRetained - (needed / 4); idle > 0; idle--)
         {
             _ = _retained.Pop();
         }

@@ -44,6 +44,21 @@ public class SlabPoolTests
         Assert.Equal(0, pool.Retained);
     }
 
+    [Fact]
+    public void Trim_leaves_steady_use_a_quarter_to_spare()
+    {
+        var pool = new SlabPool(maxSlabs: 16, maxRetained: 16);
+        UseAtOnce(pool, 16);
+        pool.Trim();
+
+        UseAtOnce(pool, 8);
+        pool.Trim();
+        Assert.Equal(10, pool.Retained);
+        UseAtOnce(pool, 8);
+        pool.Trim();
+        Assert.Equal(10, pool.Retained);
+    }
+
     private static void UseAtOnce(SlabPool pool, int count)
     {
         byte[][] slabs = new byte[count][];
