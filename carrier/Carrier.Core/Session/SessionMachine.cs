@@ -310,6 +310,15 @@ public sealed class SessionMachine : IDisposable
         }
     }
 
+    /// <summary>This device is on another network: its paths must prove that they lead from here too.</summary>
+    public void OnNetworkChanged(Instant now)
+    {
+        if (_parts.Close.IsLive)
+        {
+            _parts.Paths.OnNetworkChanged(now);
+        }
+    }
+
     /// <summary>Room that <see cref="TryWriteProbe"/> needs.</summary>
     public const int MaxProbeBytes = PacketSender.MaxStrayChallengeBytes + NetworkPath.RelayHeaderBytes;
 
