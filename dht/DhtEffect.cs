@@ -14,6 +14,10 @@ public enum DhtEffectKind
     /// <summary>A get found a genuine record: a new one, or a later one than told before. The get goes on.</summary>
     RecordFound,
 
+    /// <summary>Nodes a get or put belongs to have no address that is in reach from here. Have another node look up <see cref="DhtEffect.Target"/>, or put
+    /// the record of <see cref="DhtEffect.Records"/> there, and then say <see cref="DhtMachine.Conclude"/>; told only where <see cref="DhtMachine.HasProxies"/>.</summary>
+    OutOfReach,
+
     /// <summary>A lookup is over; <see cref="DhtEffect.Contacts"/> and <see cref="DhtEffect.Records"/> are all it found.</summary>
     LookupFinished,
 
@@ -29,6 +33,9 @@ public sealed record DhtEffect(DhtEffectKind Kind, DhtOperation Operation)
 {
     /// <summary>The genuine records, the latest of each device; revoked and expired ones are left out.</summary>
     public IReadOnlyList<DhtRecord> Records { get; init; } = [];
+
+    /// <summary>Where an operation out of reach looks or puts.</summary>
+    public DhtKey Target { get; init; }
 
     /// <summary>The nodes closest to the target that answered, closest first.</summary>
     public IReadOnlyList<Contact> Contacts { get; init; } = [];

@@ -234,9 +234,13 @@ public sealed partial class DhtMachine
                 return;
             }
 
-            if (!IsUsable(contact, candidate.Contact.Endpoint.Scope))
+            if (!IsNoNearer(contact, candidate.Contact.Endpoint.Scope))
             {
                 _rpc.Drops.Count(DropReason.ScopeMismatch);
+            }
+            else if (!HasRoute(contact))
+            {
+                operation.Lookup.LearnOutOfReach(contact);
             }
             else if (contact.Id != Table.Centre)
             {
@@ -245,10 +249,13 @@ public sealed partial class DhtMachine
         }
     }
 
+    private bool IsUsable(in Contact contact, AddressScope learntFrom) => IsNoNearer(contact, learntFrom) && HasRoute(contact);
+
     /// <summary>A far node cannot name near addresses: whoever is global would send us into our own LAN.</summary>
-    private bool IsUsable(in Contact contact, AddressScope learntFrom) =>
-        contact.Endpoint.Scope >= learntFrom
-        && (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6)
+    private static bool IsNoNearer(in Contact contact, AddressScope learntFrom) => contact.Endpoint.Scope >= learntFrom;
+
+    private bool HasRoute(in Contact contact) =>
+        (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6)
         && (contact.Endpoint.Scope != AddressScope.Global || (contact.Endpoint.IsIPv4 ? _routesIPv4 : _routesIPv6));
 
     /// <summary>Verifies what a node returned; false when it lied.</summary>
@@ -301,16 +308,27 @@ public sealed partial class DhtMachine
             return;
         }
 
-        _ = _operations.Remove(operation.Id);
         if (operation.Kind == OperationKind.Refresh)
         {
+            _ = _operations.Remove(operation.Id);
             EndRefresh(now, operation, closest);
             return;
         }
 
+        operation.Closest = [.. closest.Select(static candidate => candidate.Contact)];
+        bool isSettled = operation.Kind != OperationKind.Get || (!operation.Thorough && operation.Lookup.Holders >= _options.ReadQuorum);
+        if (isSettled || !HandsOver(operation, closest))
+        {
+            FinishLookup(operation);
+        }
+    }
+
+    private void FinishLookup(Operation operation)
+    {
+        _ = _operations.Remove(operation.Id);
         _effects.Enqueue(new DhtEffect(DhtEffectKind.LookupFinished, new DhtOperation(operation.Id))
         {
-            Contacts = [.. closest.Select(static candidate => candidate.Contact)],
+            Contacts = operation.Closest,
             Records = operation.Found.ToList(),
         });
     }

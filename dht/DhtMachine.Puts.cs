@@ -65,6 +65,7 @@ public sealed partial class DhtMachine
             }
         }
 
+        _ = HandsOver(operation, closest);
         EndPutWhenDone(now, operation);
     }
 
@@ -90,20 +91,23 @@ public sealed partial class DhtMachine
 
     private void EndPutWhenDone(Instant now, Operation operation)
     {
-        if (operation.PutsPending > 0)
+        if (operation.PutsPending > 0 || operation.IsHandedOver)
         {
             return;
         }
 
         _ = _operations.Remove(operation.Id);
-        operation.Publication?.Ended(now, isKept: operation.PutsStored > 0 && 2 * operation.PutsStored >= operation.PutsAsked, Jitter());
+        operation.Publication?.Ended(now, IsKept(operation), Jitter());
         DhtEffectKind kind = operation.Publication is null ? DhtEffectKind.PutFinished : DhtEffectKind.Published;
         _effects.Enqueue(new DhtEffect(kind, new DhtOperation(operation.Publication?.Id ?? operation.Id))
         {
             Records = [operation.Record!],
-            StoredCount = operation.PutsStored + (operation.IsStoredHere ? 1 : 0),
+            StoredCount = operation.PutsStored + operation.PutsByProxy + (operation.IsStoredHere ? 1 : 0),
             AskedCount = operation.PutsAsked,
             Refusal = operation.PutRefusal,
         });
     }
+
+    private static bool IsKept(Operation operation) =>
+        operation.PutsByProxy > 0 || (operation.PutsStored > 0 && 2 * operation.PutsStored >= operation.PutsAsked);
 }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Carrier.Core;
 using Carrier.Core.Session;
 using Carrier.Core.Wire;
+using Carrier.Dht;
 using Carrier.Dht.Rpc;
 using Carrier.Nat;
 using Carrier.Node.Homes;
@@ -177,7 +178,7 @@ public sealed partial class NodeMachine
             Settle(now, effect);
         }
 
-        _directory.Settle(now, Clock, _dialer);
+        SettleLookups(now);
         while (_homes is not null && _homes.TryEffect(out HomeEffect home))
         {
             if (home.Kind == HomeEffectKind.Ask)
@@ -215,6 +216,24 @@ public sealed partial class NodeMachine
             _isReady = true;
             _effects.Enqueue(new NodeEffect(NodeEffectKind.Ready));
         }
+    }
+
+    private void SettleLookups(Instant now)
+    {
+        _directory.BeginSearches(now, Clock, _dialer);
+        while (_dht.TryEffect(out DhtEffect? effect))
+        {
+            if (effect.Kind == DhtEffectKind.OutOfReach)
+            {
+                _proxies!.Begin(now, effect);
+            }
+            else if (_services?.TryTake(now, effect) is not true)
+            {
+                _directory.Take(now, Clock, effect, _dialer);
+            }
+        }
+
+        _directory.LookForHomes(now);
     }
 
     // Live sessions hear of new addresses too: what was behind a relay may now be met directly.
@@ -280,7 +299,7 @@ public sealed partial class NodeMachine
         switch (effect.Kind)
         {
             case RpcEffectKind.Asked when _services is not null:
-                _services.Answer(now, Clock, _rpc, effect.Question, effect.Body.Span);
+                _services.Answer(now, Clock, effect.Question, effect.Body.Span);
                 break;
             case RpcEffectKind.Asked:
                 _ = _rpc.Refuse(now, effect.Question, Refusal.NotServing);

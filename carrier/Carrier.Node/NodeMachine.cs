@@ -48,6 +48,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     private readonly Puncher? _puncher;
     private readonly NatTest? _natTest;
     private readonly MappingTest? _mappingTest;
+    private readonly DhtProxyClient? _proxies;
     private readonly PeerDirectory _directory;
     private readonly NodeCalls _calls;
     private ulong _nextOperation = 1;
@@ -74,7 +75,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _dht = new DhtMachine(_rpc, options.Dht, clock, now);
         byte[] resetKey = ResetKeyOf(transportKey, local);
         _sessions = new SessionTable(resetKey, Drops);
-        _services = options.Serve ? new PublicServices(options, transportKey.Public, _floors, _outbox, random, Drops) : null;
+        _services = options.Serve ? new PublicServices(options, transportKey.Public, _dht, _rpc, _addresses, _floors, _outbox, random, Drops) : null;
         if (local is not null)
         {
             _opener = new SessionOpener(options, local, _addresses, _sessions, resetKey, random, Drops);
@@ -88,8 +89,10 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, sockets, _outbox, random, Drops);
         _natTest = _homes is null ? null : new NatTest(_homes, _addresses, sockets, _outbox, random);
         _mappingTest = _homes is null ? null : new MappingTest(_homes, _addresses, sockets, _outbox, random);
+        _proxies = _homes is null ? null : new DhtProxyClient(_dht, _homes, local!.Device.ExchangeKey);
+        _dht.HasProxies = _proxies is not null;
         _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
-        _calls = new NodeCalls(_rpc, _homes, _dialer, _natTest, _mappingTest);
+        _calls = new NodeCalls(_rpc, _homes, _dialer, _natTest, _mappingTest, _proxies);
         Begin(now, transportKey.Public);
     }
 

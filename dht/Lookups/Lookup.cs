@@ -29,6 +29,7 @@ internal sealed class Lookup
     private readonly double _regionFraction;
     private readonly Dictionary<Contact, Candidate> _known = [];
     private readonly Dictionary<Endpoint, int> _unitCounts = [];
+    private readonly SortedList<Distance, Contact> _outOfReach = [];
     private int _nextPath;
 
     public Lookup(Instant now, DhtKey target, int paths, double regionFraction)
@@ -64,6 +65,32 @@ internal sealed class Lookup
 
     /// <summary>Takes in what an asked candidate named.</summary>
     public void Learn(Candidate from, in Contact contact) => Learn(from.Owner!, contact);
+
+    /// <summary>Notes a node that was named but advertises an address of a family without a route from here; the k closest are remembered.</summary>
+    public void LearnOutOfReach(in Contact contact)
+    {
+        _ = _outOfReach.TryAdd(contact.Id.DistanceTo(Target), contact);
+        if (_outOfReach.Count > RoutingTable.K)
+        {
+            _outOfReach.RemoveAt(RoutingTable.K);
+        }
+    }
+
+    /// <summary>Whether a node out of reach belongs among these, the closest that answered: it may keep what was looked for, and should what is put.</summary>
+    /// <remarks>A node that answered at its address of the other family is not missed.</remarks>
+    public bool Misses(List<Candidate> closest)
+    {
+        foreach ((Distance distance, Contact missed) in _outOfReach)
+        {
+            bool belongs = closest.Count < RoutingTable.K || distance < closest[^1].Distance;
+            if (belongs && !closest.Exists(candidate => candidate.Contact.Key == missed.Key))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>The next candidate to ask, or null when α are in flight or nobody is left to ask for now.</summary>
     public Candidate? Next()

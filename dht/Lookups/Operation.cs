@@ -1,4 +1,5 @@
 using Carrier.Dht.Records;
+using Carrier.Dht.Routing;
 
 namespace Carrier.Dht.Lookups;
 
@@ -30,6 +31,9 @@ internal sealed class Operation(ulong id, OperationKind kind, Lookup lookup)
     /// <summary>Nodes that keep the record now, this one not counted.</summary>
     public int PutsStored { get; set; }
 
+    /// <summary>Nodes that keep it by the word of proxies.</summary>
+    public int PutsByProxy { get; set; }
+
     /// <summary>Whether this node keeps it too, as one of those its target belongs to.</summary>
     public bool IsStoredHere { get; set; }
 
@@ -37,6 +41,12 @@ internal sealed class Operation(ulong id, OperationKind kind, Lookup lookup)
 
     /// <summary>The lookup has ended and its puts, if any, are out.</summary>
     public bool LookupIsOver { get; set; }
+
+    /// <summary>The nodes closest to the target that answered; set when the lookup is over.</summary>
+    public IReadOnlyList<Contact> Closest { get; set; } = [];
+
+    /// <summary>The node above has another node do the rest.</summary>
+    public bool IsHandedOver { get; set; }
 
     public bool AsksForRecords => Kind is OperationKind.Get or OperationKind.Put;
 }

@@ -32,6 +32,8 @@ internal sealed class PendingCall
 
     public AskOptions Options { get; }
 
+    public bool IsSlow => (Options & AskOptions.Slow) != 0;
+
     public ReadOnlySpan<byte> Body => _body.AsSpan(0, _bodyBytes);
 
     /// <summary>How often it went out since it was asked, or since it was asked again with a token.</summary>

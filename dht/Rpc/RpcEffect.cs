@@ -37,6 +37,9 @@ public enum AskOptions
 
     /// <summary>Tell the receiver who serves here, so that it may try us for its table.</summary>
     Introduce = 8,
+
+    /// <summary>The receiver has work to do before it can answer: it is given <see cref="RpcMachine.MaxPatience"/>, does not stall, and what it takes is no round trip.</summary>
+    Slow = 16,
 }
 
 /// <summary>Why the other side did not answer what was asked.</summary>

@@ -38,6 +38,9 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
 
     public static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(4);
 
+    /// <summary>When a question that takes work goes out for the second time, at the earliest: most lookups are over by then.</summary>
+    private static readonly TimeSpan MinSlowInterval = TimeSpan.FromMilliseconds(250);
+
     private const int PatienceFactor = 4;
 
     /// <summary>How often one question goes out: at a node whose socket overflows in a flood, half of all datagrams may be lost.</summary>
@@ -194,7 +197,8 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
         if (call.Transmissions++ == 0)
         {
             TimeSpan timeout = _peers.TimeoutOf(call.Peer, call.Remote);
-            TimeSpan patience = timeout * PatienceFactor;
+            timeout = call.IsSlow && timeout < MinSlowInterval ? MinSlowInterval : timeout;
+            TimeSpan patience = call.IsSlow ? MaxPatience : timeout * PatienceFactor;
             call.SentAt = now;
             call.GiveUpAt = now + (patience < MinPatience ? MinPatience : patience > MaxPatience ? MaxPatience : patience);
             call.Interval = timeout;
@@ -214,7 +218,7 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
             return;
         }
 
-        if (!call.Stalled)
+        if (!call.Stalled && !call.IsSlow)
         {
             call.Stalled = true;
             _peers.TimedOut(call.Peer, call.Remote);
@@ -249,7 +253,7 @@ public sealed partial class RpcMachine(SealedMessages sealedMessages, AddressTok
             return; // counted there; whoever forged it does not end the call
         }
 
-        if (call.Transmissions == 1)
+        if (call.Transmissions == 1 && !call.IsSlow)
         {
             _peers.Answered(call.Peer, remote, now - call.SentAt); // Karn: a repeated question has no honest round trip
         }

@@ -1,8 +1,9 @@
 using Carrier.Core;
+using Carrier.Dht;
 
 namespace Carrier.Node.Homes;
 
-/// <summary>How many devices a home takes.</summary>
+/// <summary>How many devices a home takes, and how much it does for them.</summary>
 public sealed record HomeLimits
 {
     /// <summary>Registrations in all: about 30 MB.</summary>
@@ -22,4 +23,19 @@ public sealed record HomeLimits
 
     /// <summary>Initiations handed to one device, so that strangers cannot keep it busy with handshakes.</summary>
     public TokenRate IntroductionsPerDevice { get; init; } = new(20, 64);
+
+    /// <summary>Lookups and puts in the DHT under way for devices, in all: a quarter of what the DHT runs at once.</summary>
+    public int MaxProxied { get; init; } = DhtMachine.MaxOperations / 4;
+
+    /// <summary>Lookups and puts under way for one device.</summary>
+    public int MaxProxiedOfDevice { get; init; } = 4;
+
+    /// <summary>Lookups and puts begun for one device.</summary>
+    public TokenRate ProxiedPerDevice { get; init; } = new(1, 32);
+
+    /// <summary>Lookups and puts begun for the devices of one source unit, whose registrations are many for the asking.</summary>
+    public TokenRate ProxiedPerSourceUnit { get; init; } = new(2, 256);
+
+    /// <summary>Lookups and puts begun in all: some thirty questions each, below a tenth of what one core answers.</summary>
+    public TokenRate Proxied { get; init; } = new(50, 256);
 }

@@ -7,4 +7,6 @@ public enum HomeMethod
     Connect = 17,
     Unregister = 18,
     Knock = 19,
+    ProxyGet = 20,
+    ProxyPut = 21,
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Node.Relay;
@@ -83,6 +84,10 @@ public sealed class HomeServer
             _relay.CloseAll(expired.Client);
         }
     }
+
+    /// <summary>The device of that exchange key, where it is registered at the endpoint a question came from.</summary>
+    internal bool TryFind(Instant now, PublicKey device, Endpoint remote, [MaybeNullWhen(false)] out Registration registration) =>
+        _registrations.TryFind(device, out registration) && registration.Expiry > now && registration.Client.Endpoint == remote;
 
     private RegisterStatus Prove(
         Instant now, UnixTime wall, Endpoint remote, HomeMethod method, in RegisterQuestion question, out ProvenDevice device)

@@ -12,7 +12,13 @@ internal sealed class Registration(ProvenDevice device, Endpoint endpoint)
 
     public RelayClient Client { get; } = new(endpoint);
 
+    /// <summary>What may still be looked up and put for it.</summary>
+    internal TokenBucket Proxied;
+
     public Instant Expiry { get; set; }
+
+    /// <summary>Lookups and puts under way for it.</summary>
+    public int ProxiedUnderWay { get; set; }
 
     /// <summary>The time in the device's newest proof, by its own clock.</summary>
     public UnixTime SignedAt { get; set; }

@@ -102,30 +102,36 @@ internal sealed class PeerDirectory(
         }
     }
 
-    /// <summary>Takes what came of the DHT's operations; results for dials go to <paramref name="dialer"/>.</summary>
-    public void Settle(Instant now, in WallClock clock, Dialer? dialer)
+    /// <summary>Begins the searches whose time has come.</summary>
+    public void BeginSearches(Instant now, in WallClock clock, Dialer? dialer)
     {
         BeginLater(now, clock, dialer);
         BeginWaiting(now, clock, dialer);
-        while (dht.TryEffect(out DhtEffect? effect))
-        {
-            switch (effect.Kind)
-            {
-                case DhtEffectKind.Joined:
-                    HasJoined = true;
-                    OfferHomes(now);
-                    break;
-                case DhtEffectKind.RecordFound or DhtEffectKind.LookupFinished when _searches.TryGetValue(effect.Operation, out Search? search):
-                    Take(now, clock, effect, search, dialer);
-                    break;
-                case DhtEffectKind.Published when effect.Operation == _publication:
-                    IsPublished |= effect.StoredCount > 0 && _recordNamesHome;
-                    break;
-                default:
-                    break;
-            }
-        }
+    }
 
+    /// <summary>Takes what came of the DHT's operations; results for dials go to <paramref name="dialer"/>.</summary>
+    public void Take(Instant now, in WallClock clock, DhtEffect effect, Dialer? dialer)
+    {
+        switch (effect.Kind)
+        {
+            case DhtEffectKind.Joined:
+                HasJoined = true;
+                OfferHomes(now);
+                break;
+            case DhtEffectKind.RecordFound or DhtEffectKind.LookupFinished when _searches.TryGetValue(effect.Operation, out Search? search):
+                Take(now, clock, effect, search, dialer);
+                break;
+            case DhtEffectKind.Published when effect.Operation == _publication:
+                IsPublished |= effect.StoredCount > 0 && _recordNamesHome;
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>Looks for homes in the routing table while some are missing.</summary>
+    public void LookForHomes(Instant now)
+    {
         bool wantsHomes = HasJoined && homes is { WantsCandidates: true };
         if (wantsHomes && now >= _offerAgainAt)
         {

@@ -2,8 +2,10 @@ using System.Buffers.Binary;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
+using Carrier.Dht;
 using Carrier.Dht.Rpc;
 using Carrier.Nat;
+using Carrier.Node.Addresses;
 using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
 using Carrier.Node.Relay;
@@ -11,24 +13,29 @@ using Carrier.Node.Transport;
 
 namespace Carrier.Node.Serving;
 
-/// <summary>What a serving node does for others: answers STUN, keeps devices registered, relays between them.</summary>
+/// <summary>What a serving node does for others: answers STUN, keeps devices registered, relays between them, looks up and puts for them.</summary>
 internal sealed class PublicServices
 {
+    private readonly RpcMachine _rpc;
     private readonly StunServer _stun;
     private readonly HomeServer _homes;
     private readonly Knocks _knocks;
     private readonly SerialFloors _floors;
     private readonly Outbox _outbox;
+    private readonly DhtProxy _proxy;
     private readonly byte[] _answer = new byte[HomeServer.MaxAnswerBytes];
 
-    public PublicServices(NodeOptions options, PublicKey transportKey, SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
+    public PublicServices(
+        NodeOptions options, PublicKey transportKey, DhtMachine dht, RpcMachine rpc, LocalAddresses addresses, SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
     {
+        _rpc = rpc;
         _outbox = outbox;
         _knocks = new Knocks(outbox, random, drops);
         _floors = floors;
         _stun = new StunServer(random, drops);
         Relay = new RelayMachine(options.Relay, random, drops);
         _homes = new HomeServer(transportKey, Verify, Relay, options.Homes, random, drops);
+        _proxy = new DhtProxy(dht, rpc, _homes, addresses, floors, options.Homes, random, drops);
     }
 
     public RelayMachine Relay { get; }
@@ -38,11 +45,12 @@ internal sealed class PublicServices
     /// <summary>Whether new registrations are declined: the node is about to stop.</summary>
     public bool IsDraining { get; set; }
 
-    public Instant NextDeadline => Instant.Min(_homes.NextDeadline, Relay.NextDeadline);
+    public Instant NextDeadline => Instant.Min(Instant.Min(_homes.NextDeadline, _proxy.NextDeadline), Relay.NextDeadline);
 
     public void HandleTimeout(Instant now)
     {
         _homes.HandleTimeout(now);
+        _proxy.HandleTimeout(now);
         if (Relay.NextDeadline <= now)
         {
             Relay.HandleTimeout(now);
@@ -58,31 +66,41 @@ internal sealed class PublicServices
     }
 
     /// <summary>Answers a sealed question of a home's methods.</summary>
-    public void Answer(Instant now, in WallClock clock, RpcMachine rpc, in Question question, ReadOnlySpan<byte> body)
+    public void Answer(Instant now, in WallClock clock, in Question question, ReadOnlySpan<byte> body)
     {
-        if ((HomeMethod)question.Method is not (HomeMethod.Register or HomeMethod.Connect or HomeMethod.Unregister or HomeMethod.Knock))
+        var method = (HomeMethod)question.Method;
+        if (method is < HomeMethod.Register or > HomeMethod.ProxyPut)
         {
-            _ = rpc.Refuse(now, question, Refusal.UnknownMethod);
+            _ = _rpc.Refuse(now, question, Refusal.UnknownMethod);
             return;
         }
 
         if (!question.AddressProven)
         {
-            _ = rpc.Refuse(now, question, Refusal.AddressNotProven);
+            _ = _rpc.Refuse(now, question, Refusal.AddressNotProven);
             return;
         }
 
-        if (IsDraining && question.Method != (int)HomeMethod.Unregister)
+        if (IsDraining && method != HomeMethod.Unregister)
         {
-            _ = rpc.Refuse(now, question, Refusal.Busy);
+            _ = _rpc.Refuse(now, question, Refusal.Busy);
             return;
         }
 
-        int bytes = question.Method == (int)HomeMethod.Knock
+        if (method is HomeMethod.ProxyGet or HomeMethod.ProxyPut)
+        {
+            _proxy.Answer(now, clock.At(now), question, body);
+            return;
+        }
+
+        int bytes = method == HomeMethod.Knock
             ? _knocks.Answer(now, question.Remote, body, _answer)
-            : _homes.Answer(now, clock.At(now), question.Remote, (HomeMethod)question.Method, body, _answer);
-        _ = bytes > 0 ? rpc.Answer(now, question, _answer.AsSpan(0, bytes)) : rpc.Refuse(now, question, Refusal.Malformed);
+            : _homes.Answer(now, clock.At(now), question.Remote, method, body, _answer);
+        _ = bytes > 0 ? _rpc.Answer(now, question, _answer.AsSpan(0, bytes)) : _rpc.Refuse(now, question, Refusal.Malformed);
     }
+
+    /// <summary>Takes what came of a lookup or put for a device; false when it is this node's own.</summary>
+    public bool TryTake(Instant now, DhtEffect effect) => _proxy.TryTake(now, effect);
 
     private bool Verify(ReadOnlySpan<byte> encoded, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, UnixTime wall, out ProvenDevice device)
     {

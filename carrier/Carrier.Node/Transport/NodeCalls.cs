@@ -4,14 +4,15 @@ using Carrier.Dht.Rpc;
 using Carrier.Node.Addresses;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
+using Carrier.Node.Peers;
 
 namespace Carrier.Node.Transport;
 
-/// <summary>The node's own sealed calls (register, unregister, connect, knock): who asked, so that the answer finds its way back.</summary>
-internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer, NatTest? natTest, MappingTest? mappingTest)
+/// <summary>The node's own sealed calls (register, unregister, connect, knock, proxy get and put): who asked, so that the answer finds its way back.</summary>
+internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dialer, NatTest? natTest, MappingTest? mappingTest, DhtProxyClient? proxies)
 {
     private readonly Dictionary<CallId, Pending> _pending = [];
-    private readonly byte[] _body = new byte[ConnectQuestion.MaxBytes];
+    private readonly byte[] _body = new byte[RpcMachine.MaxQuestionBodyBytes];
 
     /// <summary>Puts what the homes and the dials want asked.</summary>
     public void Ask(Instant now)
@@ -39,6 +40,19 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             if (rpc.TryAsk(now, knock.Home.Key, knock.Home.Endpoint, (int)HomeMethod.Knock, _body.AsSpan(0, question.Encode(_body)), AskOptions.None, out CallId call))
             {
                 _pending.Add(call, new Pending(now, default, null, Knock: knock));
+            }
+        }
+
+        while (proxies is not null && proxies.TryRequest(out ProxyErrand? errand))
+        {
+            int bytes = proxies.Encode(errand, _body);
+            if (rpc.TryAsk(now, errand.Home.Key, errand.Home.Endpoint, (int)errand.Method, _body.AsSpan(0, bytes), AskOptions.Slow, out CallId call))
+            {
+                _pending.Add(call, new Pending(now, default, null, Errand: errand));
+            }
+            else
+            {
+                proxies.Failed(now, errand, Refusal.Busy);
             }
         }
     }
@@ -77,6 +91,10 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
                 mappingTest!.Answered(knock, knocked); // either knows its own
             }
         }
+        else if (pending.Errand is { } errand)
+        {
+            proxies!.Answered(now, errand, effect.Body.Span);
+        }
         else if (pending.Connect is not { } request)
         {
             homes!.Answered(now, pending.Home, effect.Body.Span, now - pending.AskedAt);
@@ -101,6 +119,10 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         if (pending.Connect is { } request)
         {
             dialer!.NotConnected(now, request);
+        }
+        else if (pending.Errand is { } errand)
+        {
+            proxies!.Failed(now, errand, effect.Refusal);
         }
         else if (pending is { Reconnect: null, Knock: null })
         {
@@ -128,5 +150,5 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         return true;
     }
 
-    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null, KnockRequest? Knock = null);
+    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null, KnockRequest? Knock = null, ProxyErrand? Errand = null);
 }

@@ -1,4 +1,5 @@
 using Carrier.Core;
+using Carrier.Core.Wire;
 using Carrier.Nat;
 using Carrier.Node.Homes;
 using Carrier.Node.Relay;
@@ -138,6 +139,52 @@ public static class NatTargets
             byte[] again = new byte[KnockAnswer.MaxBytes];
             int bytes = answer.Encode(again);
             Assert.True(KnockAnswer.TryParse(again.AsSpan(0, bytes), out KnockAnswer second));
+            Assert.Equal(answer, second);
+        }
+    }
+
+    public static void ProxyGetQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (ProxyGetQuestion.TryParse(data, out ProxyGetQuestion question))
+        {
+            byte[] again = new byte[ProxyGetQuestion.MaxBytes];
+            int bytes = question.Encode(again);
+            Assert.InRange(bytes, 1, data.Length);
+            Assert.True(ProxyGetQuestion.TryParse(again.AsSpan(0, bytes), out ProxyGetQuestion second));
+            Assert.Equal(question, second);
+        }
+    }
+
+    public static void ProxyGetAnswerParse(ReadOnlySpan<byte> data)
+    {
+        if (ProxyGetAnswer.TryParse(data, out ProxyGetAnswer answer))
+        {
+            CborReader reader = new(answer.Records);
+            for (int i = 0; i < answer.Count; i++)
+            {
+                Assert.True(reader.TryReadRaw(out _));
+            }
+
+            Assert.True(reader.AtEnd);
+        }
+    }
+
+    public static void ProxyPutQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (ProxyPutQuestion.TryParse(data, out ProxyPutQuestion question))
+        {
+            byte[] again = new byte[ProxyPutQuestion.MaxBytes];
+            Assert.InRange(question.Encode(again), 1, data.Length);
+        }
+    }
+
+    public static void ProxyPutAnswerParse(ReadOnlySpan<byte> data)
+    {
+        if (ProxyPutAnswer.TryParse(data, out ProxyPutAnswer answer))
+        {
+            byte[] again = new byte[ProxyPutAnswer.MaxBytes];
+            int bytes = answer.Encode(again);
+            Assert.True(ProxyPutAnswer.TryParse(again.AsSpan(0, bytes), out ProxyPutAnswer second));
             Assert.Equal(answer, second);
         }
     }

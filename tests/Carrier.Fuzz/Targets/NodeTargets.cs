@@ -2,10 +2,15 @@ using System.Buffers.Binary;
 using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
+using Carrier.Dht;
+using Carrier.Dht.Rpc;
 using Carrier.Node;
+using Carrier.Node.Addresses;
+using Carrier.Node.Handshakes;
 using Carrier.Node.Homes;
 using Carrier.Node.Peers;
 using Carrier.Node.Relay;
+using Carrier.Node.Serving;
 
 namespace Carrier.Fuzz.Targets;
 
@@ -59,6 +64,47 @@ public static class NodeTargets
         }
     }
 
+    /// <summary>Any question a registered device asks a home to look up or store: method, then body. It is refused or answered once, however it ends.</summary>
+    public static void ProxyQuestions(ReadOnlySpan<byte> data)
+    {
+        if (data.IsEmpty)
+        {
+            return;
+        }
+
+        DropCounters drops = new();
+        SeededRandom random = new(15);
+        using SealedMessages messages = new(Key, random, drops);
+        using AddressTokens tokens = new(random);
+        RpcMachine rpc = new(messages, tokens, random, drops);
+        DhtMachine dht = new(rpc, DhtOptions.Default, new WallClock(Instant.Zero, Wall), Instant.Zero);
+        dht.Serve(Instant.Zero, Key.Public, Own);
+        HomeServer homes = new(Key.Public, BelieveLocal, new RelayMachine(RelayBudgets.Unlimited, random, drops), new HomeLimits(), random, drops);
+        byte[] body = new byte[RegisterQuestion.MaxBytes];
+        int bytes = new RegisterQuestion { Delegation = Local.Delegation.Encoded.Span, Time = Wall, Signature = new byte[HomeProof.SignatureBytes] }.Encode(body);
+        _ = homes.Answer(Instant.Zero, Wall, Remote, HomeMethod.Register, body.AsSpan(0, bytes), new byte[HomeServer.MaxAnswerBytes]);
+        DhtProxy proxy = new(dht, rpc, homes, new LocalAddresses(Own, drops), new SerialFloors(), new HomeLimits(), random, drops);
+
+        HomeMethod method = (data[0] & 1) == 0 ? HomeMethod.ProxyGet : HomeMethod.ProxyPut;
+        proxy.Answer(Instant.Zero, Wall, new Question(Key.Public, 1, Remote, (int)method, AddressProven: true, 1_200), data[1..]);
+        while (dht.TryEffect(out DhtEffect? effect))
+        {
+            Assert.True(proxy.TryTake(Instant.Zero, effect));
+        }
+
+        int answers = 0;
+        byte[] buffer = new byte[SealedMessages.MaxDatagramBytes];
+        while (rpc.TryTransmit(Instant.Zero, buffer, out Transmit transmit))
+        {
+            Assert.Equal(Remote, transmit.Path.Remote);
+            answers++;
+        }
+
+        Assert.Equal(1, answers);
+        proxy.HandleTimeout(Instant.Zero + DhtProxy.KeptFor);
+        Assert.Equal(Instant.Never, proxy.NextDeadline);
+    }
+
     /// <summary>The devices met before: what is taken back in is written the same again.</summary>
     public static void KnownPeersSnapshot(ReadOnlySpan<byte> data)
     {
@@ -82,6 +128,12 @@ public static class NodeTargets
     private static bool Believe(ReadOnlySpan<byte> delegation, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, UnixTime wall, out ProvenDevice device)
     {
         device = new ProvenDevice(Key.Public, 1);
+        return true;
+    }
+
+    private static bool BelieveLocal(ReadOnlySpan<byte> delegation, ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature, UnixTime wall, out ProvenDevice device)
+    {
+        device = new ProvenDevice(Local.Device.ExchangeKey, 1);
         return true;
     }
 

@@ -1,8 +1,10 @@
 using System.Formats.Cbor;
 using Carrier.Core;
+using Carrier.Dht.Records;
 using Carrier.Fuzz.Targets;
 using Carrier.Nat;
 using Carrier.Node.Homes;
+using Carrier.Tests.Crypto;
 using Carrier.Tests.Nat;
 using Carrier.Tests.Protocol;
 
@@ -28,6 +30,11 @@ public sealed class HomeMessagesTests
         KnockQuestion knock = new() { Port = 61001, TransactionId = KeyBytes.AsSpan(0, StunMessage.TransactionIdBytes), FromOtherPort = true };
         AssertGolden("knock-question", knock.Encode(_buffer));
         AssertGolden("knock-answer", new KnockAnswer(KnockStatus.Sent).Encode(_buffer));
+        DhtRecord[] records = [Dht("record-revocation"), Dht("record-signed")];
+        AssertGolden("proxy-get-question", new ProxyGetQuestion(new(KeyBytes), records[1].Target, 2).Encode(_buffer));
+        AssertGolden("proxy-get-answer", ProxyGetAnswer.Encode([.. records, records[1]], 0, _buffer.AsSpan(0, NatVectors.Get("proxy-get-answer").Length + 2)));
+        AssertGolden("proxy-put-question", new ProxyPutQuestion { Record = records[1].Encoded.Span }.Encode(_buffer));
+        AssertGolden("proxy-put-answer", new ProxyPutAnswer(21).Encode(_buffer));
         AssertGolden("device-record", Record().Encode(_buffer));
         AssertGolden("device-record-nat", (Record() with { Nat = NatDescriptionTests.Golden }).Encode(_buffer));
         HomeProof.Write(_buffer, HomeMethod.Register, new(KeyBytes), new(1790000000));
@@ -54,8 +61,32 @@ public sealed class HomeMessagesTests
         HostileInput.Feed(NatVectors.Get("connect-answer"), NatTargets.ConnectAnswerParse);
         HostileInput.Feed(NatVectors.Get("knock-question"), NatTargets.KnockQuestionParse);
         HostileInput.Feed(NatVectors.Get("knock-answer"), NatTargets.KnockAnswerParse);
+        HostileInput.Feed(NatVectors.Get("proxy-get-question"), NatTargets.ProxyGetQuestionParse);
+        HostileInput.Feed(NatVectors.Get("proxy-get-answer"), NatTargets.ProxyGetAnswerParse);
+        HostileInput.Feed(NatVectors.Get("proxy-put-question"), NatTargets.ProxyPutQuestionParse);
+        HostileInput.Feed(NatVectors.Get("proxy-put-answer"), NatTargets.ProxyPutAnswerParse);
         HostileInput.Feed(NatVectors.Get("device-record"), NatTargets.DeviceRecordParse);
         HostileInput.Feed(NatVectors.Get("device-record-nat"), NatTargets.DeviceRecordParse);
+    }
+
+    [Fact]
+    public void ProxyGetAnswer_pages_bring_every_record_once_and_no_page_exceeds_its_room()
+    {
+        DhtRecord[] records = [.. Enumerable.Range(1, 9).Select(i => ImmutableRecord.Create(new byte[i * 111]))];
+        List<byte[]> told = [];
+        for (bool more = true; more;)
+        {
+            int bytes = ProxyGetAnswer.Encode(records, told.Count, _buffer.AsSpan(0, 1_313));
+            Assert.InRange(bytes, 1, 1_313);
+            Assert.True(ProxyGetAnswer.TryParse(_buffer.AsSpan(0, bytes), out ProxyGetAnswer page));
+            Assert.InRange(page.Count, 1, records.Length);
+            ReadRecords(page, told);
+            more = page.HasMore;
+        }
+
+        Assert.Equal(records.Select(record => record.Encoded.ToArray()), told);
+        Assert.True(ProxyGetAnswer.TryParse(_buffer.AsSpan(0, ProxyGetAnswer.Encode(records, 200, _buffer)), out ProxyGetAnswer beyond));
+        Assert.Equal((0, false), (beyond.Count, beyond.HasMore));
     }
 
     [Fact]
@@ -122,6 +153,18 @@ public sealed class HomeMessagesTests
         Mapping = NatMapping.EndpointIndependent,
         Capabilities = 5,
     };
+
+    private static DhtRecord Dht(string name) =>
+        DhtRecord.TryParse(CryptoVectors.Read("messages.txt", "dht")[name], out DhtRecord? record) ? record : throw new InvalidOperationException(name);
+
+    private static void ReadRecords(in ProxyGetAnswer page, List<byte[]> told)
+    {
+        Carrier.Core.Wire.CborReader reader = new(page.Records);
+        while (reader.TryReadRaw(out ReadOnlySpan<byte> record))
+        {
+            told.Add(record.ToArray());
+        }
+    }
 
     private void AssertGolden(string name, int bytes) => Assert.Equal(NatVectors.Get(name), _buffer[..bytes]);
 }

@@ -1,0 +1,84 @@
+using Carrier.Core;
+using Carrier.Core.Crypto;
+using Carrier.Dht;
+using Carrier.Dht.Lookups;
+using Carrier.Dht.Routing;
+
+namespace Carrier.Tests.Dht;
+
+/// <summary>Which lookups and puts are another node's to finish: those that miss nodes of a family without a route.</summary>
+public sealed class OutOfReachTests
+{
+    private readonly DhtKey _target = new(new byte[DhtKey.Bytes]);
+
+    [Fact]
+    public void Misses_a_node_that_belongs_among_the_closest_but_not_a_farther_one()
+    {
+        Contact[] nodes = Nodes(RoutingTable.K + 2);
+        Lookup lookup = new(Instant.Zero, _target, paths: 1, regionFraction: 0);
+        List<Candidate> closest = [.. nodes[1..^1].Select(Answered)];
+        Assert.False(lookup.Misses(closest));
+        lookup.LearnOutOfReach(nodes[^1]);
+        Assert.False(lookup.Misses(closest));
+        Assert.True(lookup.Misses(closest[..^1])); // fewer than k answered: it is one of them
+        lookup.LearnOutOfReach(nodes[0]);
+        Assert.True(lookup.Misses(closest));
+    }
+
+    [Fact]
+    public void Misses_no_node_that_answered_at_its_address_of_the_other_family()
+    {
+        Contact[] nodes = Nodes(RoutingTable.K);
+        Lookup lookup = new(Instant.Zero, _target, paths: 1, regionFraction: 0);
+        List<Candidate> closest = [.. nodes.Select(Answered)];
+        lookup.LearnOutOfReach(new Contact(nodes[3].Key, 0, Tests.Nat.Addresses.Of("[2400:1::1]:4000")));
+        Assert.False(lookup.Misses(closest[..5]));
+    }
+
+    [Fact]
+    public void Remembers_the_closest_that_are_out_of_reach_and_no_more()
+    {
+        Contact[] nodes = Nodes(500);
+        Lookup lookup = new(Instant.Zero, _target, paths: 1, regionFraction: 0);
+        foreach (Contact node in nodes.Reverse())
+        {
+            lookup.LearnOutOfReach(node);
+        }
+
+        // Twenty are known; if each of them answered elsewhere, none of the other 480 is missed.
+        Assert.False(lookup.Misses([.. nodes[..RoutingTable.K].Select(Answered)]));
+    }
+
+    [Fact]
+    public void Get_and_put_are_handed_over_only_where_there_is_somebody_to_hand_them_to_and_nodes_are_missed()
+    {
+        DhtNetwork network = new(42);
+        network.Grow(25);
+        DhtNode both = network.Add(serves: true, Tests.Nat.Addresses.Of("[2400:1::1]:4000"));
+        both.AddSeed(network.Nodes[0]);
+        DhtNode all = network.Add(serves: false), alone = network.Add(serves: false, Tests.Nat.Addresses.Of("[2400:2::1]:4000"), new DhtOptions { ReachesIPv4 = false });
+        all.AddSeed(network.Nodes[0]);
+        alone.AddSeed(both);
+        network.Run(TimeSpan.FromSeconds(10));
+        Owners owner = new(1, 1);
+        all.Dht.HasProxies = true;
+        Assert.InRange(network.Put(all, owner.Sign(1, "x")).StoredCount, RoutingTable.K, 26);
+        Assert.Single(network.Get(all, owner.Sign(1, "x").Target).Records);
+        Assert.InRange(network.Put(alone, owner.Sign(2, "x")).StoredCount, 0, 1);
+
+        alone.Dht.HasProxies = true;
+        Assert.True(alone.Dht.TryPut(network.Now, owner.Sign(3, "x"), null, out DhtOperation put));
+        _ = network.Finish(alone, put, DhtEffectKind.OutOfReach);
+        alone.Dht.Conclude(network.Now, put, stored: 20);
+        Assert.InRange(network.Finish(alone, put, DhtEffectKind.PutFinished).StoredCount, 20, 21);
+    }
+
+    private Contact[] Nodes(int count) =>
+    [
+        .. Enumerable.Range(0, count)
+            .Select(i => new Contact(new PublicKey([.. Enumerable.Repeat((byte)(i + 1), 28), .. BitConverter.GetBytes(i)]), 0, DhtNetwork.AddressOf(i + 1)))
+            .OrderBy(contact => contact.Id.DistanceTo(_target)),
+    ];
+
+    private Candidate Answered(Contact contact) => new(contact, contact.Id.DistanceTo(_target)) { State = CandidateState.Answered };
+}
