@@ -36,6 +36,6 @@ public sealed record HomeLimits
     /// <summary>Lookups and puts begun for the devices of one source unit, whose registrations are many for the asking.</summary>
     public TokenRate ProxiedPerSourceUnit { get; init; } = new(2, 256);
 
-    /// <summary>Lookups and puts begun in all: some thirty questions each, below a tenth of what one core answers.</summary>
-    public TokenRate Proxied { get; init; } = new(50, 256);
+    /// <summary>Lookups and puts begun in all. A put of the largest record sends 30 KB, at most four times that where nodes are crowded; a lookup a tenth of it.</summary>
+    public TokenRate Proxied { get; init; } = new(20, 256);
 }

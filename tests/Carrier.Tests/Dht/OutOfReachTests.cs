@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Dht;
 using Carrier.Dht.Lookups;
+using Carrier.Dht.Records;
 using Carrier.Dht.Routing;
 
 namespace Carrier.Tests.Dht;
@@ -50,15 +51,40 @@ public sealed class OutOfReachTests
     }
 
     [Fact]
+    public void Publication_is_handed_over_whenever_it_is_put_and_the_proxies_word_that_it_is_kept_counts()
+    {
+        DhtNetwork network = new(43);
+        DhtNode alone = AddIPv6Device(network, new DhtOptions { ReachesIPv4 = false, PublishInterval = TimeSpan.FromMinutes(1) });
+        alone.Dht.HasProxies = true;
+        Owners owner = new(1, 1);
+        DhtOperation publication = alone.Dht.Publish(network.Now, owner.Device, owner.Delegation, [], [1]);
+        List<ulong> put = [];
+        int published = 0;
+        for (int second = 0; second < 300; second++)
+        {
+            network.Run(TimeSpan.FromSeconds(1));
+            while (alone.Dht.TryEffect(out DhtEffect? effect))
+            {
+                published += effect.Kind == DhtEffectKind.Published && effect.Operation == publication ? 1 : 0;
+                if (effect.Kind == DhtEffectKind.OutOfReach)
+                {
+                    put.Add(((SignedRecord)effect.Records[0]).Sequence);
+                    alone.Dht.Conclude(network.Now, effect.Operation, stored: 20);
+                }
+            }
+        }
+
+        Assert.InRange(put.Count, 5, 6); // at once and every minute, a tenth either way: none is put again for want of nodes
+        Assert.Equal(put.Count, published);
+        Assert.Equal(put.Order().Distinct(), put);
+    }
+
+    [Fact]
     public void Get_and_put_are_handed_over_only_where_there_is_somebody_to_hand_them_to_and_nodes_are_missed()
     {
         DhtNetwork network = new(42);
-        network.Grow(25);
-        DhtNode both = network.Add(serves: true, Tests.Nat.Addresses.Of("[2400:1::1]:4000"));
-        both.AddSeed(network.Nodes[0]);
-        DhtNode all = network.Add(serves: false), alone = network.Add(serves: false, Tests.Nat.Addresses.Of("[2400:2::1]:4000"), new DhtOptions { ReachesIPv4 = false });
+        DhtNode alone = AddIPv6Device(network, new DhtOptions { ReachesIPv4 = false }), all = network.Add(serves: false);
         all.AddSeed(network.Nodes[0]);
-        alone.AddSeed(both);
         network.Run(TimeSpan.FromSeconds(10));
         Owners owner = new(1, 1);
         all.Dht.HasProxies = true;
@@ -71,6 +97,18 @@ public sealed class OutOfReachTests
         _ = network.Finish(alone, put, DhtEffectKind.OutOfReach);
         alone.Dht.Conclude(network.Now, put, stored: 20);
         Assert.InRange(network.Finish(alone, put, DhtEffectKind.PutFinished).StoredCount, 20, 21);
+    }
+
+    /// <summary>Grows a network of 25 nodes with IPv4 and one that has an IPv6 address, the only one in reach of the device.</summary>
+    private static DhtNode AddIPv6Device(DhtNetwork network, DhtOptions options)
+    {
+        network.Grow(25);
+        DhtNode both = network.Add(serves: true, Tests.Nat.Addresses.Of("[2400:1::1]:4000"));
+        both.AddSeed(network.Nodes[0]);
+        DhtNode device = network.Add(serves: false, Tests.Nat.Addresses.Of("[2400:2::1]:4000"), options);
+        device.AddSeed(both);
+        network.Run(TimeSpan.FromSeconds(10));
+        return device;
     }
 
     private Contact[] Nodes(int count) =>
