@@ -84,18 +84,31 @@ public sealed partial class NodeMachine
     /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
     public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
     {
-        if (_addresses.SetHosts(hosts))
+        bool moved = _addresses.SetHosts(hosts);
+        bool ipv4 = _addresses.HasRoute(isIPv4: true), ipv6 = _addresses.HasRoute(isIPv4: false);
+        _dht.SetRoutes(now, ipv4, ipv6);
+        _homes?.SetRoutes(now, ipv4, ipv6);
+        if (moved)
         {
             _natTest?.Restart(now);
             _mappingTest?.Restart(now);
             RetryOutOfReach(now);
+            ProveAgain(now);
         }
 
-        bool ipv4 = _addresses.HasRoute(isIPv4: true), ipv6 = _addresses.HasRoute(isIPv4: false);
-        _dht.SetRoutes(now, ipv4, ipv6);
-        _homes?.SetRoutes(now, ipv4, ipv6);
         _homes?.CheckNow(now);
         Settle(now);
+    }
+
+    // A session whose paths do not lead from here any more need not find that out by silence.
+    private void ProveAgain(Instant now)
+    {
+        foreach (NodeSession session in _sessions.All.ToArray())
+        {
+            session.Machine.OnNetworkChanged(now);
+            Reconnect(now, session);
+            _sessions.Touch(now, session);
+        }
     }
 
     /// <summary>Tells where the gateway forwards our port from; none when nowhere.</summary>

@@ -124,12 +124,10 @@ public sealed class SessionMachine : IDisposable
         AfterMove(now);
     }
 
-    /// <summary>Whether a 0x62 packet is a true stateless reset of this session's peer; the session then ends at once. The node finds the
-    /// session by <see cref="PeerId"/>.</summary>
+    /// <summary>Whether a 0x62 packet is a true stateless reset of this session's peer; the session then ends at once. The node finds the session by <see cref="PeerId"/>.</summary>
     public bool TryReset(ReadOnlySpan<byte> packet)
     {
-        if (State == SessionState.Closed || !SessionPacket.TryParseReset(packet, out ConnectionId id, out ResetToken token)
-            || !_parts.Ids.IsReset(id, token))
+        if (State == SessionState.Closed || !SessionPacket.TryParseReset(packet, out ConnectionId id, out ResetToken token) || !_parts.Ids.IsReset(id, token))
         {
             return false;
         }
@@ -309,6 +307,9 @@ public sealed class SessionMachine : IDisposable
             _parts.Paths.AddConsented(now, path);
         }
     }
+
+    /// <summary>This device is on another network: its paths must prove that they lead from here too.</summary>
+    public void OnNetworkChanged(Instant now) => _parts.Paths.OnNetworkChanged(now);
 
     /// <summary>Room that <see cref="TryWriteProbe"/> needs.</summary>
     public const int MaxProbeBytes = PacketSender.MaxStrayChallengeBytes + NetworkPath.RelayHeaderBytes;

@@ -87,6 +87,27 @@ public sealed class PathTests
         }
     }
 
+    /// <summary>An address that was proven, carried megabytes and was left is owed the probes that prove it again: three bytes for one must not count the megabytes.</summary>
+    [Fact]
+    public void Handle_peer_that_comes_back_to_an_address_is_proven_there_again_at_once()
+    {
+        SessionPair pair = new();
+        Assert.True(pair.RunUntil(() => pair.Initiator.Has(SessionEffectKind.Confirmed), Minute));
+        Endpoint[] addresses = [SessionPair.Parse("198.51.100.77:7777"), SessionPair.InitiatorAddress];
+        for (int i = 0; i < 6; i++)
+        {
+            pair.Initiator.Address = addresses[i % 2];
+            Assert.True(pair.Initiator.Machine.TryOpenStream(true, out StreamId up));
+            pair.Initiator.Machine.Write(up, new byte[10]);
+            pair.Initiator.Machine.Finish(up);
+            Assert.True(pair.Responder.Machine.TryOpenStream(true, out StreamId id));
+            pair.Responder.Machine.Write(id, new byte[1_000_000]);
+            pair.Responder.Machine.Finish(id);
+            Assert.True(pair.RunUntil(() => pair.Responder.Machine.Path.Remote == addresses[i % 2], TimeSpan.FromSeconds(1)), $"move {i}");
+            Assert.True(pair.RunUntil(() => pair.Initiator.Finished.Contains(id.Value), Minute));
+        }
+    }
+
     [Theory]
     [InlineData(1_500, 1_452)]
     [InlineData(1_400, 1_372)]

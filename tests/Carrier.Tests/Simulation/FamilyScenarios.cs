@@ -60,51 +60,36 @@ public class FamilyScenarios(ITestOutputHelper output)
         List<double> stalls = [];
         for (ulong seed = 211; seed <= 213; seed++)
         {
-            using SimulatedWorld world = NewWorld(seed);
-            VirtualNat wifi = world.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
-            SimulatedNode mover = world.AddDualStackDevice(wifi), still = Add(world, other);
-            Endpoint home = mover.Host.Address, mobile = mover.Host.IPv6;
-            world.Network.SetIPv6(mover.Host, default);
-            mover.TellAddresses();
-            (SimulatedNode dialler, SimulatedNode dialled) = diallerMoves ? (mover, still) : (still, mover);
-            dialled.Machine.Listen(ReachWorld.Protocol);
-            world.RunUntilReady(TimeSpan.FromSeconds(20));
-            PatternTraffic sending = new(world.Network, dialler), receiving = new(world.Network, dialled);
-            world.Network.RunFor(TimeSpan.FromSeconds(2));
-            ulong dial = dialler.Dial(dialled.Identity!.TrustId, ReachWorld.Protocol);
-            Assert.True(world.Network.RunUntil(() => dialler.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)));
-            NodeSession session = dialler.Dialed[dial];
-            Trickle();
-            for (int i = 0; i < 4; i++)
-            {
-                world.Network.RunFor(TimeSpan.FromSeconds(4));
-                bool toIPv6 = i % 2 == 0;
-                receiving.WatchStalls();
-                long before = receiving.ReceivedBytes;
-                Assert.True(world.Network.RunUntil(() => receiving.ReceivedBytes > before, TimeSpan.FromSeconds(5)));
-                world.Network.Move(mover.Host, toIPv6 ? mobile : home, toIPv6 ? null : wifi);
-                mover.TellAddresses();
-                world.Network.RunFor(TimeSpan.FromMilliseconds(100));
-                before = receiving.ReceivedBytes;
-                Assert.True(world.Network.RunUntil(() => receiving.ReceivedBytes > before, TimeSpan.FromSeconds(20)), $"seed {seed}: lost, {session.Machine.State}, {session.Machine.Path}");
-                stalls.Add(receiving.LongestStall.TotalMilliseconds);
-                if (toIPv6 && other == Kind.Both)
-                {
-                    Assert.True(world.Network.RunUntil(() => session.Machine.Path is { IsRelayed: false, Remote.IsIPv4: false }, TimeSpan.FromSeconds(4)), $"seed {seed}: {session.Machine.Path}");
-                }
-            }
-
-            void Trickle()
-            {
-                sending.Send(session, 1, 4000);
-                world.Network.Schedule(TimeSpan.FromMilliseconds(60), Trickle);
-            }
+            stalls.AddRange(ChangeFamily(seed, diallerMoves, moverSends: diallerMoves, other, changes: 4, TimeSpan.FromSeconds(4)));
         }
 
         stalls.Sort();
         output.WriteLine($"{(diallerMoves ? "dialler" : "dialled")} moves, the other has {other}: stalls of p50 {stalls[stalls.Count / 2]:F0} ms, most {stalls[^1]:F0} ms");
-        Assert.InRange(stalls[stalls.Count / 2], 0, 1_000);
-        Assert.InRange(stalls[^1], 0, 3_500);
+        Assert.InRange(stalls[stalls.Count / 2], 0, diallerMoves ? 500 : 1_000); // the dialler asks for a channel as soon as it moved; one that did not move learns by silence
+        Assert.InRange(stalls[^1], 0, 2_000);
+    }
+
+    /// <summary>
+    /// The next change comes before the paths of the networks before were given up. They are no refuge, and are not refused the probes that prove them
+    /// again for all that was sent over them while they worked: either cost seconds, or the session.
+    /// </summary>
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void Changes_of_family_in_quick_succession_are_survived_over_a_relay(bool diallerMoves, bool moverSends)
+    {
+        List<double> stalls = [];
+        for (ulong seed = 221; seed <= 224; seed++)
+        {
+            stalls.AddRange(ChangeFamily(seed, diallerMoves, moverSends, Kind.SymmetricIPv4, changes: 10, TimeSpan.FromSeconds(1.5)));
+        }
+
+        stalls.Sort();
+        output.WriteLine($"{(diallerMoves ? "dialler" : "dialled")} moves, {(moverSends ? "and sends" : "the other sends")}: stalls of p50 {stalls[stalls.Count / 2]:F0} ms, most {stalls[^1]:F0} ms");
+        Assert.InRange(stalls[stalls.Count / 2], 0, diallerMoves ? 500 : 1_000); // the dialler asks for a channel as soon as it moved; one that did not move learns by silence
+        Assert.InRange(stalls[^1], 0, 2_000);
     }
 
     /// <summary>
@@ -156,6 +141,57 @@ public class FamilyScenarios(ITestOutputHelper output)
         output.WriteLine($"{outcome} after {took.TotalMilliseconds:F0} ms");
         Assert.Equal(nameof(DialFailure.NotFound), outcome);
         Assert.InRange(took.TotalMilliseconds, 0, 1_000);
+    }
+
+    /// <summary>How long a trickle over one session stalled at each change, in milliseconds.</summary>
+    private static List<double> ChangeFamily(ulong seed, bool diallerMoves, bool moverSends, Kind other, int changes, TimeSpan between)
+    {
+        List<double> stalls = [];
+        using SimulatedWorld world = NewWorld(seed);
+        VirtualNat wifi = world.NewNat(NatBehaviour.EndpointIndependent, NatBehaviour.AddressAndPortDependent);
+        SimulatedNode mover = world.AddDualStackDevice(wifi), still = Add(world, other);
+        Endpoint home = mover.Host.Address, mobile = mover.Host.IPv6;
+        world.Network.SetIPv6(mover.Host, default);
+        mover.TellAddresses();
+        (SimulatedNode dialler, SimulatedNode dialled) = diallerMoves ? (mover, still) : (still, mover);
+        dialled.Machine.Listen(ReachWorld.Protocol);
+        world.RunUntilReady(TimeSpan.FromSeconds(20));
+        PatternTraffic sending = new(world.Network, moverSends ? mover : still), receiving = new(world.Network, moverSends ? still : mover);
+        world.Network.RunFor(TimeSpan.FromSeconds(2));
+        ulong dial = dialler.Dial(dialled.Identity!.TrustId, ReachWorld.Protocol);
+        Assert.True(world.Network.RunUntil(() => dialler.Dialed.ContainsKey(dial) && dialled.Incoming.Count > 0, TimeSpan.FromSeconds(15)));
+        NodeSession session = diallerMoves == moverSends ? dialler.Dialed[dial] : dialled.Incoming[0];
+        Trickle();
+        for (int i = 0; i < changes; i++)
+        {
+            world.Network.RunFor(between);
+            bool toIPv6 = i % 2 == 0;
+            receiving.WatchStalls();
+            WaitForMore(TimeSpan.FromSeconds(5));
+            world.Network.Move(mover.Host, toIPv6 ? mobile : home, toIPv6 ? null : wifi);
+            mover.TellAddresses();
+            world.Network.RunFor(TimeSpan.FromMilliseconds(100));
+            WaitForMore(TimeSpan.FromSeconds(20));
+            stalls.Add(receiving.LongestStall.TotalMilliseconds);
+            if (toIPv6 && other == Kind.Both)
+            {
+                Assert.True(world.Network.RunUntil(() => session.Machine.Path is { IsRelayed: false, Remote.IsIPv4: false }, TimeSpan.FromSeconds(4)), $"seed {seed}: {session.Machine.Path}");
+            }
+        }
+
+        return stalls;
+
+        void Trickle()
+        {
+            sending.Send(session, 1, 4000);
+            world.Network.Schedule(TimeSpan.FromMilliseconds(60), Trickle);
+        }
+
+        void WaitForMore(TimeSpan limit)
+        {
+            long before = receiving.ReceivedBytes;
+            Assert.True(world.Network.RunUntil(() => receiving.ReceivedBytes > before, limit), $"seed {seed}: lost, {session.Machine.State}, {session.Machine.Path}");
+        }
     }
 
     private static SimulatedWorld NewWorld(ulong seed)

@@ -97,6 +97,7 @@ internal sealed class PathState
     public void Suspect(Instant now)
     {
         IsValidated = false;
+        SentBytes = 0; // what went there while it was proven is not held against it
         BeginRound(now);
     }
 

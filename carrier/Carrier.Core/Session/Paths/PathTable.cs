@@ -178,6 +178,16 @@ internal sealed class PathTable
         return false;
     }
 
+    /// <summary>Our addresses are others. A path that worked from the ones before is no refuge when the one in use falls silent, and makes room for one that the peer is heard on now.</summary>
+    public void OnNetworkChanged(Instant now)
+    {
+        foreach (PathState path in _paths)
+        {
+            path.Suspect(now);
+            path.HeardAt = Instant.Zero;
+        }
+    }
+
     /// <summary>The path in use answers nothing: prefer another that works, if there is one.</summary>
     public void OnActiveSilent(Instant now)
     {
@@ -257,7 +267,7 @@ internal sealed class PathTable
         foreach (PathState path in _paths)
         {
             bool better = _role == SessionRole.Initiator
-                ? path.Rank > best.Rank || (path == _peerPath && path.Rank == best.Rank)
+                ? !best.IsValidated || path.Rank > best.Rank || (path == _peerPath && path.Rank == best.Rank)
                 : path == _peerPath;
             best = path.IsValidated && better ? path : best;
         }
