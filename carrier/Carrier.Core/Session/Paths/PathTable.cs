@@ -6,8 +6,8 @@ namespace Carrier.Core.Session.Paths;
 /// <summary>The paths of a session, the one in use, and the rules by which it changes.</summary>
 /// <remarks>
 /// The initiator chooses: the best validated path, by <see cref="PathState.Rank"/>. The responder follows the path of the peer's newest packet that is
-/// no mere probe (RFC 9000 §9.3), once validated. Either side leaves a path that swallows <see cref="DeadAfterProbeTimeouts"/> probe timeouts for another
-/// validated one. So both agree without a word, and a stranger who re-sends a captured packet earns probes, at most three bytes for one.
+/// no mere probe (RFC 9000 §9.3), once validated. A path in use that is not validated gives way to any that is, and either side leaves
+/// one that swallows <see cref="DeadAfterProbeTimeouts"/> probe timeouts for another validated one. So both agree without a word, and a stranger who re-sends a captured packet earns probes, at most three bytes for one.
 /// </remarks>
 internal sealed class PathTable
 {
@@ -266,9 +266,9 @@ internal sealed class PathTable
         PathState best = Active;
         foreach (PathState path in _paths)
         {
-            bool better = _role == SessionRole.Initiator
-                ? !best.IsValidated || path.Rank > best.Rank || (path == _peerPath && path.Rank == best.Rank)
-                : path == _peerPath;
+            bool better = !best.IsValidated
+                || (path == _peerPath && (_role == SessionRole.Responder || path.Rank == best.Rank))
+                || (_role == SessionRole.Initiator && path.Rank > best.Rank);
             best = path.IsValidated && better ? path : best;
         }
 
