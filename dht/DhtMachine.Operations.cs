@@ -255,7 +255,8 @@ public sealed partial class DhtMachine
     private static bool IsNoNearer(in Contact contact, AddressScope learntFrom) => contact.Endpoint.Scope >= learntFrom;
 
     private bool HasRoute(in Contact contact) =>
-        (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6)
+        (_onlyInReach is null || _onlyInReach.Contains(contact.Endpoint))
+        && (contact.Endpoint.IsIPv4 ? _options.ReachesIPv4 : _options.ReachesIPv6)
         && (contact.Endpoint.Scope != AddressScope.Global || (contact.Endpoint.IsIPv4 ? _routesIPv4 : _routesIPv6));
 
     /// <summary>Verifies what a node returned; false when it lied.</summary>

@@ -32,6 +32,7 @@ public sealed partial class DhtMachine
     private readonly List<(PublicKey Key, Endpoint Endpoint)> _seeds = [];
     private bool _routesIPv4 = true;
     private bool _routesIPv6 = true;
+    private HashSet<Endpoint>? _onlyInReach;
     private readonly Queue<Contact> _restored = [];
     private readonly LruTable<PublicKey, Instant> _bannedUntil = new(MaxBanned);
     private Instant _nextTick;
@@ -62,18 +63,21 @@ public sealed partial class DhtMachine
     /// <summary>Tells which families lead to the network from where this device is now: nodes of the other are not asked. Where one was lost a client's table is made anew, from the seeds.</summary>
     public void SetRoutes(Instant now, bool ipv4, bool ipv6)
     {
-        bool lost = (_routesIPv4 && !ipv4) || (_routesIPv6 && !ipv6);
         bool changed = (_routesIPv4, _routesIPv6) != (ipv4, ipv6);
         (_routesIPv4, _routesIPv6) = (ipv4, ipv6);
-        if (lost && !IsServing)
-        {
-            Recentre(now, Table.Centre);
-        }
-
         if (changed)
         {
+            ForgetOutOfReach(now);
             AskSeedsAgain(now);
         }
+    }
+
+    /// <summary>Tells the only endpoints in reach, of any family, where the network carries nothing else; null where it does. A client's table is made anew of what is left.</summary>
+    public void ReachOnly(Instant now, IEnumerable<Endpoint>? endpoints)
+    {
+        _onlyInReach = endpoints?.ToHashSet();
+        ForgetOutOfReach(now);
+        AskSeedsAgain(now);
     }
 
     /// <summary>The seeds may be in reach now though they were not: asks them again if nobody else is known.</summary>
@@ -139,6 +143,14 @@ public sealed partial class DhtMachine
         }
 
         return next;
+    }
+
+    private void ForgetOutOfReach(Instant now)
+    {
+        if (!IsServing && Table.Contacts().Any(contact => !HasRoute(contact)))
+        {
+            Recentre(now, Table.Centre);
+        }
     }
 
     private void TickSoon(Instant now) => _nextTick = Instant.Min(_nextTick, now + TickInterval);

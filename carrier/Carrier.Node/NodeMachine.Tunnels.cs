@@ -6,6 +6,7 @@ namespace Carrier.Node;
 public sealed partial class NodeMachine
 {
     private readonly HashSet<Endpoint> _tunnelled = [];
+    private bool _isUdpBlocked;
     private long _answersByUdp;
 
     /// <summary>Answers to our own questions that came by UDP. Any thread may read it.</summary>
@@ -15,14 +16,33 @@ public sealed partial class NodeMachine
     public void SetTunnelled(Instant now, Endpoint remote, bool isTunnelled)
     {
         _ = isTunnelled ? _tunnelled.Add(remote) : _tunnelled.Remove(remote);
+        TellReach(now);
         _homes?.Refresh(now, remote);
-        _dht.AskSeedsAgain(now);
         if (_tunnelled.Count == 0)
         {
             _natTest?.Restart(now); // its questions go by UDP
         }
 
         Settle(now);
+    }
+
+    /// <summary>Tells that the network carries no UDP, or again does. While it does not and a tunnel is open, what no tunnel leads to is out of reach.</summary>
+    public void SetUdpBlocked(Instant now, bool isBlocked)
+    {
+        if (isBlocked != _isUdpBlocked)
+        {
+            _isUdpBlocked = isBlocked;
+            TellReach(now);
+            Settle(now);
+        }
+    }
+
+    // Without a tunnel UDP is all there is, and may be slow or blocked toward the seeds alone.
+    private void TellReach(Instant now)
+    {
+        HashSet<Endpoint>? only = _isUdpBlocked && _tunnelled.Count > 0 ? _tunnelled : null;
+        _addresses.ReachOnly(only);
+        _dht.ReachOnly(now, only);
     }
 
     /// <summary>Takes what a node that answered our question saw of us.</summary>

@@ -75,7 +75,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         _dht = new DhtMachine(_rpc, options.Dht, clock, now);
         byte[] resetKey = ResetKeyOf(transportKey, local);
         _sessions = new SessionTable(resetKey, Drops);
-        _services = options.Serve ? new PublicServices(options, transportKey.Public, _dht, _rpc, _addresses, _floors, _outbox, random, Drops) : null;
+        _services = options.Serve ? new PublicServices(options, transportKey.Public, _dht, _rpc, _addresses, _tunnelled, _floors, _outbox, random, Drops) : null;
         if (local is not null)
         {
             _opener = new SessionOpener(options, local, _addresses, _sessions, resetKey, random, Drops);

@@ -109,6 +109,20 @@ public sealed class SimulatedNode : IDisposable
         Host.Pump();
     }
 
+    /// <summary>Tells the machine that UDP passes no longer, or again.</summary>
+    public void SetUdpBlocked(bool isBlocked)
+    {
+        Machine.SetUdpBlocked(_network.Now, isBlocked);
+        Host.Pump();
+    }
+
+    /// <summary>Tells the machine that an endpoint is reached through a tunnel, or no longer.</summary>
+    public void SetTunnelled(Endpoint remote, bool isTunnelled)
+    {
+        Machine.SetTunnelled(_network.Now, remote, isTunnelled);
+        Host.Pump();
+    }
+
     public void Dispose()
     {
         Machine.Dispose();

@@ -10,6 +10,9 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
 {
     private const ushort NodePort = 4242;
 
+    /// <summary>Silence by UDP for 500 ms, then TCP, TLS and the WebSocket's opening.</summary>
+    private static readonly TimeSpan TunnelOpening = TimeSpan.FromMilliseconds(700);
+
     private readonly LinkProfile _link = link ?? new LinkProfile();
     private readonly NodeOptions _options = options ?? new NodeOptions();
     private readonly List<SimulatedNode> _nodes = [];
@@ -77,6 +80,20 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     /// <summary>Adds a device behind a NAT that was made for it.</summary>
     public SimulatedNode AddDeviceBehind(VirtualNat nat, OwnerKey? owner = null) =>
         AddDevice(Network.AddPrivateHost(nat, Endpoint.FromIPv4(0xC0A80102, (ushort)(40_000 + (_sites % 4))), _link), owner);
+
+    /// <summary>Adds a device whose network carries no UDP. Some time after its start it has a tunnel to each of <paramref name="servers"/>, which sees it at an address of that connection's own.</summary>
+    public SimulatedNode AddBlockedDevice(params SimulatedNode[] servers)
+    {
+        VirtualNat nat = NewSymmetricNat(NatPorts.Random, mappingTimeout: TimeSpan.FromDays(1));
+        SimulatedNode device = AddDeviceBehind(nat);
+        device.Host.Tunnels = [];
+        Network.Schedule(TunnelOpening, () =>
+        {
+            device.SetUdpBlocked(true);
+            Array.ForEach(servers, server => OpenTunnel(device, server));
+        });
+        return device;
+    }
 
     /// <summary>Adds another device to the network behind a NAT that has one already.</summary>
     public SimulatedNode AddNeighbour(VirtualNat nat, byte number) =>
@@ -154,6 +171,14 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     }
 
     public void Dispose() => _nodes.ForEach(node => node.Dispose());
+
+    private void OpenTunnel(SimulatedNode device, SimulatedNode server)
+    {
+        Endpoint connection = device.Host.Nat!.Outbound(Network.Now, device.Host.Address, server.Host.Address);
+        server.SetTunnelled(connection, true);
+        _ = device.Host.Tunnels!.Add(server.Host.Address);
+        device.SetTunnelled(server.Host.Address, true);
+    }
 
     private SimulatedNode AddDevice(VirtualHost host, OwnerKey? owner)
     {

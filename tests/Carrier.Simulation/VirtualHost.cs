@@ -37,6 +37,9 @@ public sealed class VirtualHost
     /// <summary>The endpoints of its interfaces.</summary>
     public Endpoint[] Endpoints => IPv6.IsNone ? [Address] : [Address, IPv6];
 
+    /// <summary>Where the host's network carries no UDP: the endpoints that tunnels stand for, the only ones it reaches. Null where UDP passes.</summary>
+    public HashSet<Endpoint>? Tunnels { get; set; }
+
     public VirtualNat? Nat { get; internal set; }
 
     public LinkProfile Link { get; set; }
@@ -136,8 +139,11 @@ public sealed class VirtualHost
         }
     }
 
-    /// <summary>Whether the firewall lets a datagram in that was sent by IPv6.</summary>
-    internal bool LetsIn(Endpoint source) => source.IsIPv4 || !IsFirewalled || _contacted.Contains(source);
+    /// <summary>Whether the host's network carries a datagram to or from there.</summary>
+    internal bool Carries(Endpoint remote) => Tunnels is null || Tunnels.Contains(remote);
+
+    /// <summary>Whether what stands before the host lets a datagram in.</summary>
+    internal bool LetsIn(Endpoint source) => Carries(source) && (source.IsIPv4 || !IsFirewalled || _contacted.Contains(source));
 
     // The socket comes to be with the first datagram sent from it.
     private Endpoint EndpointOf(in NetworkPath path)

@@ -159,7 +159,7 @@ public sealed class VirtualNetwork(ulong seed)
         TraceContent(datagram);
         LinkProfile link = from.Link;
         bool hasFamily = inside.IsIPv4 == destination.IsIPv4 && !inside.IsNone;
-        bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes || !hasFamily;
+        bool lost = Random.NextFraction() < link.Loss || datagram.Length > link.MaxDatagramBytes || !hasFamily || !from.Carries(destination);
         int copies = Random.NextFraction() < link.Duplication ? 2 : 1;
         if (lost || (Tap is not null && !Tap(from, destination, datagram.ToArray())))
         {

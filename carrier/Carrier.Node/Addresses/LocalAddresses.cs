@@ -13,6 +13,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     private readonly byte[] _nat = new byte[NatDescription.Bytes];
     private Endpoint[] _hosts = [];
     private Endpoint _mapped;
+    private HashSet<Endpoint>? _onlyInReach;
     private int _listBytes;
     private bool _changed;
     private NatDescription _toldNat;
@@ -89,6 +90,9 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         }
     }
 
+    /// <summary>Tells the only endpoints of nodes in reach, where the network carries nothing else; null where it does.</summary>
+    public void ReachOnly(IEnumerable<Endpoint>? endpoints) => _onlyInReach = endpoints?.ToHashSet();
+
     /// <summary>Whether nodes on the internet can be reached by this family; both while no interface is known.</summary>
     public bool HasRoute(bool isIPv4) => _hosts.Length == 0 || Reach.HasFamily(isIPv4);
 
@@ -99,7 +103,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
     public bool TryReach(in HomeContact named, HomeMachine? homes, out HomeContact contact)
     {
         contact = named;
-        return IsWorthTrying(named.Candidate) || (homes is not null && homes.TryFindOther(named, out contact) && IsWorthTrying(contact.Candidate));
+        return IsInReach(named) || (homes is not null && homes.TryFindOther(named, out contact) && IsInReach(contact));
     }
 
     /// <summary>Takes what a node that answered our own question says it saw.</summary>
@@ -133,6 +137,8 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         _toldNat = kind;
         return changed;
     }
+
+    private bool IsInReach(in HomeContact home) => IsWorthTrying(home.Candidate) && (_onlyInReach is null || _onlyInReach.Contains(home.Endpoint));
 
     private void Follow()
     {

@@ -10,14 +10,14 @@ using Carrier.Node.Homes;
 
 namespace Carrier.Node.Serving;
 
-/// <summary>Looks up and puts in the DHT for devices registered here: a device with one family has no route to nodes that advertise the other (docs/protocol.md §9).</summary>
+/// <summary>Looks up and puts in the DHT for devices registered here that lack a family, or reach only whom they have tunnels to (docs/protocol.md §9).</summary>
 /// <remarks>
-/// Only a node with both families does so, only for a device that asks from where it is registered, and within the bounds of <see cref="HomeLimits"/>.
+/// Only for a device whose lack is not this node's own, that asks from where it is registered, and within the bounds of <see cref="HomeLimits"/>.
 /// A question waits without an answer until its lookup or put is over; repeated meanwhile it replaces the one waiting, repeated later it is answered
 /// from what is kept for <see cref="KeptFor"/>. A put is one put: the device asks again before its record expires.
 /// </remarks>
 internal sealed class DhtProxy(
-    DhtMachine dht, RpcMachine rpc, HomeServer homes, LocalAddresses addresses, SerialFloors floors, HomeLimits limits, RandomSource random, DropCounters drops)
+    DhtMachine dht, RpcMachine rpc, HomeServer homes, LocalAddresses addresses, IReadOnlySet<Endpoint> tunnelled, SerialFloors floors, HomeLimits limits, RandomSource random, DropCounters drops)
 {
     /// <summary>Results kept for questions repeated and pages to come; the oldest gives way. At worst 45 KB each.</summary>
     public const int MaxKept = 128;
@@ -37,8 +37,8 @@ internal sealed class DhtProxy(
     /// <summary>Takes a question of a proven address: it is refused at once, or answered when what it asks for is done.</summary>
     public void Answer(Instant now, UnixTime wall, in Question question, ReadOnlySpan<byte> body)
     {
-        bool hasBoth = addresses.HasRoute(isIPv4: true) && addresses.HasRoute(isIPv4: false);
-        Refusal refusal = !hasBoth ? Refusal.NotServing
+        bool reachesMore = tunnelled.Contains(question.Remote) || addresses.HasRoute(isIPv4: !question.Remote.IsIPv4);
+        Refusal refusal = !reachesMore ? Refusal.NotServing
             : question.Method == (int)HomeMethod.ProxyGet ? Get(now, question, body)
             : Put(now, wall, question, body);
         if (refusal != Refusal.None)

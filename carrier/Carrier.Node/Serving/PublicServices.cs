@@ -26,7 +26,7 @@ internal sealed class PublicServices
     private readonly byte[] _answer = new byte[HomeServer.MaxAnswerBytes];
 
     public PublicServices(
-        NodeOptions options, PublicKey transportKey, DhtMachine dht, RpcMachine rpc, LocalAddresses addresses, SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
+        NodeOptions options, PublicKey transportKey, DhtMachine dht, RpcMachine rpc, LocalAddresses addresses, IReadOnlySet<Endpoint> tunnelled, SerialFloors floors, Outbox outbox, RandomSource random, DropCounters drops)
     {
         _rpc = rpc;
         _outbox = outbox;
@@ -35,7 +35,7 @@ internal sealed class PublicServices
         _stun = new StunServer(random, drops);
         Relay = new RelayMachine(options.Relay, random, drops);
         _homes = new HomeServer(transportKey, Verify, Relay, options.Homes, random, drops);
-        _proxy = new DhtProxy(dht, rpc, _homes, addresses, floors, options.Homes, random, drops);
+        _proxy = new DhtProxy(dht, rpc, _homes, addresses, tunnelled, floors, options.Homes, random, drops);
     }
 
     public RelayMachine Relay { get; }

@@ -156,11 +156,15 @@ internal sealed class TunnelClient : IAsyncDisposable
 
         try
         {
+            _ = await TellBlockedAsync(true).ConfigureAwait(false);
+
             // The first look is at once: UDP may only have been slow.
             for (; links.Count > 0; await Task.Delay(ProbeInterval, cancellationToken).ConfigureAwait(false))
             {
                 bool[] answers = await Task.WhenAll(links.Keys.Select(seed => UdpProbe.AnswersAsync(seed, cancellationToken))).ConfigureAwait(false);
-                if (!answers.Contains(true))
+                bool isBlocked = !answers.Contains(true);
+                _ = await TellBlockedAsync(isBlocked).ConfigureAwait(false);
+                if (isBlocked)
                 {
                     continue;
                 }
@@ -183,6 +187,12 @@ internal sealed class TunnelClient : IAsyncDisposable
             }
         }
     }
+
+    private Task<bool> TellBlockedAsync(bool isBlocked) => _thread.AskAsync(now =>
+    {
+        _thread.Machine.SetUdpBlocked(now, isBlocked);
+        return isBlocked;
+    });
 
     private static async Task EndAsync((CancellationTokenSource Stop, Task Run) link)
     {

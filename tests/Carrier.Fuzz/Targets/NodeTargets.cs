@@ -83,7 +83,7 @@ public static class NodeTargets
         byte[] body = new byte[RegisterQuestion.MaxBytes];
         int bytes = new RegisterQuestion { Delegation = Local.Delegation.Encoded.Span, Time = Wall, Signature = new byte[HomeProof.SignatureBytes] }.Encode(body);
         _ = homes.Answer(Instant.Zero, Wall, Remote, HomeMethod.Register, body.AsSpan(0, bytes), new byte[HomeServer.MaxAnswerBytes]);
-        DhtProxy proxy = new(dht, rpc, homes, new LocalAddresses(Own, drops), new SerialFloors(), new HomeLimits(), random, drops);
+        DhtProxy proxy = new(dht, rpc, homes, new LocalAddresses(Own, drops), new HashSet<Endpoint>(), new SerialFloors(), new HomeLimits(), random, drops);
 
         HomeMethod method = (data[0] & 1) == 0 ? HomeMethod.ProxyGet : HomeMethod.ProxyPut;
         proxy.Answer(Instant.Zero, Wall, new Question(Key.Public, 1, Remote, (int)method, AddressProven: true, 1_200), data[1..]);

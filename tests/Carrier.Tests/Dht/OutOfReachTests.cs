@@ -99,6 +99,31 @@ public sealed class OutOfReachTests
         Assert.InRange(network.Finish(alone, put, DhtEffectKind.PutFinished).StoredCount, 20, 21);
     }
 
+    [Fact]
+    public void Where_only_some_endpoints_are_in_reach_the_rest_is_handed_over_until_all_are_again()
+    {
+        DhtNetwork network = new(44);
+        network.Grow(25);
+        DhtNode device = network.Add(serves: false);
+        device.AddSeed(network.Nodes[0]);
+        device.Dht.HasProxies = true;
+        network.Run(TimeSpan.FromSeconds(10));
+        Assert.InRange(device.Dht.Table.Count, 10, 25);
+
+        Endpoint[] tunnelled = [network.Nodes[0].Endpoint, network.Nodes[1].Endpoint];
+        device.Dht.ReachOnly(network.Now, tunnelled);
+        network.Run(TimeSpan.FromSeconds(10));
+        Assert.All(device.Dht.Table.Contacts(), contact => Assert.Contains(contact.Endpoint, tunnelled));
+        Owners owner = new(1, 1);
+        Assert.True(device.Dht.TryPut(network.Now, owner.Sign(1, "x"), null, out DhtOperation put));
+        _ = network.Finish(device, put, DhtEffectKind.OutOfReach);
+        device.Dht.Conclude(network.Now, put, stored: 0);
+        Assert.InRange(network.Finish(device, put, DhtEffectKind.PutFinished).StoredCount, 1, tunnelled.Length);
+
+        device.Dht.ReachOnly(network.Now, null);
+        Assert.InRange(network.Put(device, owner.Sign(2, "x")).StoredCount, RoutingTable.K, 25);
+    }
+
     /// <summary>Grows a network of 25 nodes with IPv4 and one that has an IPv6 address, the only one in reach of the device.</summary>
     private static DhtNode AddIPv6Device(DhtNetwork network, DhtOptions options)
     {

@@ -112,6 +112,23 @@ public sealed class DhtProxyTests
     }
 
     [Fact]
+    public void Home_of_one_family_serves_a_device_that_came_through_a_tunnel_and_not_where_it_is_not_registered()
+    {
+        ProxyRig rig = new(hasIPv6: false);
+        DhtNode device = rig.AddDevice(_own), elsewhere = rig.Network.Add(serves: false);
+        rig.Tunnel(device);
+        rig.Tunnel(elsewhere);
+        SignedRecord record = _own.Sign(1, "x");
+        CallId put = rig.Put(device, record), stolen = rig.Get(elsewhere, _own, record.Target);
+        rig.Run();
+        CallId get = rig.Get(device, _own, record.Target);
+        rig.Run();
+        Assert.InRange(rig.StoredBy(put), RoutingTable.K, 30);
+        Assert.Single(rig.Records(get, out _));
+        Assert.Equal(Refusal.NotAuthorized, rig.RefusalOf(stolen));
+    }
+
+    [Fact]
     public void Malformed_questions_are_refused()
     {
         ProxyRig rig = new();

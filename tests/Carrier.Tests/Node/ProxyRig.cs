@@ -19,6 +19,7 @@ internal sealed class ProxyRig
     private static readonly WallClock Clock = new(new(1_000_000_000), DhtNetwork.Epoch);
 
     private readonly PublicServices _services;
+    private readonly HashSet<Endpoint> _tunnelled = [];
     private readonly Dictionary<CallId, (RpcEffect Effect, byte[] Body)> _outcomes = [];
 
     public ProxyRig(HomeLimits? limits = null, bool hasIPv6 = true)
@@ -30,7 +31,7 @@ internal sealed class ProxyRig
         Endpoint[] hosts = [Home.Endpoint, Nat.Addresses.Of("[2400:1::7]:4000")];
         _ = addresses.SetHosts(hosts.AsSpan(0, hasIPv6 ? 2 : 1));
         NodeOptions options = new() { Homes = limits ?? new() };
-        _services = new(options, Home.Key.Public, Home.Dht, Home.Rpc, addresses, new SerialFloors(), outbox, Network.Random, Home.Drops);
+        _services = new(options, Home.Key.Public, Home.Dht, Home.Rpc, addresses, _tunnelled, new SerialFloors(), outbox, Network.Random, Home.Drops);
     }
 
     public DhtNetwork Network { get; } = new(31);
@@ -52,6 +53,9 @@ internal sealed class ProxyRig
         Assert.Equal(RegisterStatus.Done, answer.Status);
         return device;
     }
+
+    /// <summary>Has the home reach a device by a tunnel from now on.</summary>
+    public void Tunnel(DhtNode device) => _tunnelled.Add(device.Endpoint);
 
     public CallId Ask(DhtNode device, HomeMethod method, ReadOnlySpan<byte> body)
     {

@@ -34,11 +34,11 @@ public class FamilyScenarios(ITestOutputHelper output)
     {
         using SimulatedWorld world = NewWorld(201);
         SimulatedNode a = Add(world, from), b = Add(world, to);
-        b.Machine.Listen("reach");
+        b.Machine.Listen(ReachWorld.Protocol);
         world.RunUntilReady(TimeSpan.FromSeconds(20));
         world.Network.RunFor(TimeSpan.FromSeconds(2));
         Instant begun = world.Network.Now;
-        ulong dial = a.Dial(b.Identity!.TrustId, "reach");
+        ulong dial = a.Dial(b.Identity!.TrustId, ReachWorld.Protocol);
         Assert.True(world.Network.RunUntil(() => a.Dialed.ContainsKey(dial), TimeSpan.FromSeconds(15)), a.Failed.TryGetValue(dial, out var why) ? why.ToString() : "no session");
         double session = (world.Network.Now - begun).TotalMilliseconds;
         bool isDirect = world.Network.RunUntil(() => !a.Dialed[dial].Machine.Path.IsRelayed, TimeSpan.FromSeconds(5));
@@ -105,13 +105,13 @@ public class FamilyScenarios(ITestOutputHelper output)
         AddIPv4Serving(world, nodes);
         Kind[] kinds = [Kind.IPv4, Kind.IPv6, Kind.Both];
         SimulatedNode[] from = [.. kinds.Select(kind => Add(world, kind))], to = [.. kinds.Select(kind => Add(world, kind))];
-        Array.ForEach(to, device => device.Machine.Listen("reach"));
+        Array.ForEach(to, device => device.Machine.Listen(ReachWorld.Protocol));
         world.RunUntilReady(TimeSpan.FromSeconds(60));
         world.Network.RunFor(TimeSpan.FromSeconds(30));
         for (int pair = 0; pair < kinds.Length * kinds.Length; pair++)
         {
             (int a, int b) = (pair / kinds.Length, pair % kinds.Length);
-            (string outcome, TimeSpan took) = Dial(world, from[a], to[b]);
+            (string outcome, TimeSpan took) = world.Dial(from[a], to[b]);
             output.WriteLine($"{kinds[a]} to {kinds[b]} among {nodes} nodes: {outcome} after {took.TotalMilliseconds:F0} ms");
             Assert.Equal("session", outcome);
             Assert.InRange(took.TotalMilliseconds, 0, 1_000);
@@ -134,22 +134,13 @@ public class FamilyScenarios(ITestOutputHelper output)
         }
 
         SimulatedNode a = Add(world, Kind.IPv6), b = Add(world, Kind.IPv4);
-        b.Machine.Listen("reach");
+        b.Machine.Listen(ReachWorld.Protocol);
         world.RunUntilReady(TimeSpan.FromSeconds(60));
         world.Network.RunFor(TimeSpan.FromSeconds(5));
-        (string outcome, TimeSpan took) = Dial(world, a, b);
+        (string outcome, TimeSpan took) = world.Dial(a, b);
         output.WriteLine($"{outcome} after {took.TotalMilliseconds:F0} ms");
         Assert.Equal(nameof(DialFailure.NotFound), outcome);
         Assert.InRange(took.TotalMilliseconds, 0, 1_000);
-    }
-
-    private static (string Outcome, TimeSpan Took) Dial(SimulatedWorld world, SimulatedNode from, SimulatedNode to)
-    {
-        Instant begun = world.Network.Now;
-        ulong dial = from.Dial(to.Identity!.TrustId, "reach");
-        bool isOver = world.Network.RunUntil(() => from.Dialed.ContainsKey(dial) || from.Failed.ContainsKey(dial), TimeSpan.FromSeconds(20));
-        string outcome = !isOver ? "nothing" : from.Failed.TryGetValue(dial, out DialFailure why) ? why.ToString() : "session";
-        return (outcome, world.Network.Now - begun);
     }
 
     /// <summary>How long a trickle over one session stalled at each change, in milliseconds.</summary>
@@ -163,11 +154,11 @@ public class FamilyScenarios(ITestOutputHelper output)
         world.Network.SetIPv6(mover.Host, default);
         mover.TellAddresses();
         (SimulatedNode dialler, SimulatedNode dialled) = diallerMoves ? (mover, still) : (still, mover);
-        dialled.Machine.Listen("reach");
+        dialled.Machine.Listen(ReachWorld.Protocol);
         world.RunUntilReady(TimeSpan.FromSeconds(20));
         PatternTraffic sending = new(world.Network, moverSends ? mover : still), receiving = new(world.Network, moverSends ? still : mover);
         world.Network.RunFor(TimeSpan.FromSeconds(2));
-        ulong dial = dialler.Dial(dialled.Identity!.TrustId, "reach");
+        ulong dial = dialler.Dial(dialled.Identity!.TrustId, ReachWorld.Protocol);
         Assert.True(world.Network.RunUntil(() => dialler.Dialed.ContainsKey(dial) && dialled.Incoming.Count > 0, TimeSpan.FromSeconds(15)));
         NodeSession session = diallerMoves == moverSends ? dialler.Dialed[dial] : dialled.Incoming[0];
         Trickle();

@@ -1,4 +1,5 @@
 using Carrier.Core;
+using Carrier.Node.Dialing;
 using Carrier.Node.Peers;
 using Carrier.Node.Sessions;
 using Carrier.Simulation;
@@ -75,6 +76,16 @@ internal static class ReachWorld
         ulong dial = from.Dial(to.Identity!.TrustId, Protocol);
         Assert.True(world.Network.RunUntil(() => from.Dialed.ContainsKey(dial), SessionLimit), $"seed {world.Network.Seed}: no session");
         return from.Dialed[dial];
+    }
+
+    /// <summary>Dials and waits for what comes of it: "session", the failure, or "nothing".</summary>
+    public static (string Outcome, TimeSpan Took) Dial(this SimulatedWorld world, SimulatedNode from, SimulatedNode to)
+    {
+        Instant begun = world.Network.Now;
+        ulong dial = from.Dial(to.Identity!.TrustId, Protocol);
+        bool isOver = world.Network.RunUntil(() => from.Dialed.ContainsKey(dial) || from.Failed.ContainsKey(dial), SessionLimit);
+        string outcome = !isOver ? "nothing" : from.Failed.TryGetValue(dial, out DialFailure why) ? why.ToString() : "session";
+        return (outcome, world.Network.Now - begun);
     }
 
     /// <summary>Looks a device up in the network.</summary>

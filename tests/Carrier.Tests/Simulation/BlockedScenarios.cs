@@ -1,0 +1,95 @@
+using Carrier.Node.Sessions;
+using Carrier.Simulation;
+
+namespace Carrier.Tests.Simulation;
+
+/// <summary>Devices whose network carries no UDP, tunnelled to seeds, among serving nodes that are reached by UDP alone.</summary>
+public class BlockedScenarios(ITestOutputHelper output)
+{
+    public enum Kind
+    {
+        /// <summary>No UDP; a tunnel to each of the three seeds.</summary>
+        Blocked,
+
+        /// <summary>No UDP; a tunnel to one seed.</summary>
+        BlockedToOne,
+
+        /// <summary>Behind a port-restricted NAT.</summary>
+        Cone,
+
+        /// <summary>Behind a symmetric NAT.</summary>
+        Symmetric,
+
+        /// <summary>A public address.</summary>
+        Public,
+    }
+
+    /// <summary>
+    /// Devices without UDP see the nodes that tunnel for them. Among more nodes than keep a record, others' records lie where they do not reach, and theirs where
+    /// nobody looks, unless their homes look up and put for them (without, among 66, five of the 25 pairs end NotFound).
+    /// </summary>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(66)]
+    public void All_find_each_other_among_nodes_most_without_tunnels(int nodes)
+    {
+        using SimulatedWorld world = NewWorld(nodes);
+        Kind[] kinds = Enum.GetValues<Kind>();
+        SimulatedNode[] from = [.. kinds.Select(kind => Add(world, kind))], to = [.. kinds.Select(kind => Add(world, kind))];
+        Array.ForEach(to, device => device.Machine.Listen(ReachWorld.Protocol));
+        world.RunUntilReady(TimeSpan.FromSeconds(60));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        for (int pair = 0; pair < kinds.Length * kinds.Length; pair++)
+        {
+            (int a, int b) = (pair / kinds.Length, pair % kinds.Length);
+            (string outcome, TimeSpan took) = world.Dial(from[a], to[b]);
+            output.WriteLine($"{kinds[a]} to {kinds[b]} among {nodes} nodes: {outcome} after {took.TotalMilliseconds:F0} ms");
+            Assert.Equal("session", outcome);
+            Assert.InRange(took.TotalMilliseconds, 0, 500);
+        }
+    }
+
+    /// <summary>UDP passes again and the seeds that tunnelled die: the devices then know other nodes and homes, find and are found, and meet directly.</summary>
+    [Fact]
+    public void When_UDP_passes_again_all_nodes_are_in_reach()
+    {
+        using SimulatedWorld world = NewWorld(66);
+        SimulatedNode[] seeds = [.. world.Nodes.Take(3)];
+        SimulatedNode blocked = Add(world, Kind.Blocked), other = Add(world, Kind.Cone);
+        blocked.Machine.Listen(ReachWorld.Protocol);
+        other.Machine.Listen(ReachWorld.Protocol);
+        world.RunUntilReady(TimeSpan.FromSeconds(60));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        blocked.Host.Tunnels = null;
+        blocked.SetUdpBlocked(false);
+        Array.ForEach(seeds, seed => blocked.SetTunnelled(seed.Host.Address, false));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        Array.ForEach(seeds, seed => seed.Kill());
+        world.Network.RunFor(TimeSpan.FromMinutes(3));
+        foreach ((SimulatedNode from, SimulatedNode to) in new[] { (blocked, other), (other, blocked) })
+        {
+            NodeSession session = world.Connect(from, to);
+            Assert.True(world.Network.RunUntil(session.IsDirect, TimeSpan.FromSeconds(5)));
+        }
+    }
+
+    private static SimulatedWorld NewWorld(int nodes)
+    {
+        SimulatedWorld world = ReachWorld.New(241);
+        while (world.Nodes.Count < nodes)
+        {
+            _ = world.AddServing(isSeed: false);
+        }
+
+        return world;
+    }
+
+    private static SimulatedNode Add(SimulatedWorld world, Kind kind) => kind switch
+    {
+        Kind.Blocked => world.AddBlockedDevice(world.Nodes[0], world.Nodes[1], world.Nodes[2]),
+        Kind.BlockedToOne => world.AddBlockedDevice(world.Nodes[1]),
+        Kind.Cone => world.AddDeviceBehind(world.NewNat(NatKind.Cone)),
+        Kind.Symmetric => world.AddDeviceBehind(world.NewNat(NatKind.Random)),
+        _ => world.AddPublicDevice(),
+    };
+}
