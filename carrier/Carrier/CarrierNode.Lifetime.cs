@@ -302,7 +302,7 @@ public sealed partial class CarrierNode
             }).ConfigureAwait(false);
 
             Instant end = MonotonicClock.Now + FarewellPatience;
-            for (int sent = 0; sent < sessions && MonotonicClock.Now < end; sent += NetworkThread.MaxBatchesPerTurn)
+            for (int sent = 0; sent < sessions && MonotonicClock.Now < end; sent += DatagramOutput.MaxBatchesPerTurn)
             {
                 _ = await _thread.AskAsync(_ => true).ConfigureAwait(false);
             }

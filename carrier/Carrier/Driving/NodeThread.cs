@@ -11,16 +11,20 @@ using Microsoft.Extensions.Logging;
 
 namespace Carrier.Driving;
 
-/// <summary>The network thread of a node: hands what the node machine says to whom it concerns. Application code never runs here.</summary>
+/// <summary>The network thread of a node: hands what the node machine says to whom it concerns. Application code never runs within a turn.</summary>
 internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, INodeEvents events, TimeSpan spinBeforeBlocking, ILogger logger)
     : NetworkThread(machine, sockets, spinBeforeBlocking, logger)
 {
     /// <summary>The largest datagram payload either side can meet.</summary>
     private const int MaxDatagramBytes = 65_536;
 
+    /// <summary>Work of the application's is brisk when no more than this is between.</summary>
+    private static readonly TimeSpan Brisk = TimeSpan.FromMilliseconds(1);
+
     private readonly HashSet<SessionDriver> _sessions = [];
     private readonly ContinuationThread _application = new(spinBeforeBlocking);
     private readonly ILogger _logger = logger;
+    private Instant _notedAt;
 
     /// <summary>For the network thread alone, once it runs.</summary>
     public NodeMachine Machine => machine;
@@ -40,7 +44,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     public LinkDiscovery? LinkDiscovery { get; set; }
 
     /// <summary>Has the application run what it waited with: at the end of the turn, or at once where this thread has none. Any thread.</summary>
-    public void Wake(ContinuationThread.Continuation continuation)
+    public void Wake(Continuation continuation)
     {
         _application.Add(continuation);
         if (!HasTurn)
@@ -125,6 +129,25 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
         return any;
     }
+
+    /// <remarks>What comes seldom is left to the thread that sleeps for it: whoever watches over a lent driver would have to be woken too.</remarks>
+    protected override bool HasShortWork
+    {
+        get
+        {
+            if (!_application.HasNoted)
+            {
+                return false;
+            }
+
+            Instant now = MonotonicClock.Now;
+            bool isBrisk = now - _notedAt < Brisk;
+            _notedAt = now;
+            return isBrisk && _application.IsRunShort;
+        }
+    }
+
+    protected override void RunShortWork() => _ = _application.TryRunHere();
 
     protected override void OnTurnEnded() => _application.Flush();
 

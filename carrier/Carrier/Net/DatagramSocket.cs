@@ -22,6 +22,9 @@ internal abstract class DatagramSocket(Socket socket, SocketCounters counters)
     /// <summary>How the batch last received was marked; not ECN-capable where this kind cannot tell.</summary>
     public EcnCodepoint ReceivedEcn { get; protected set; }
 
+    /// <summary>Whether datagrams taken from the kernel wait for the next <see cref="TryReceive"/>: no poll tells of them.</summary>
+    public virtual bool HasTaken => false;
+
     /// <summary>Takes the next batch from one sender; false when nothing is waiting.</summary>
     /// <param name="slab">Where the datagrams go; one that does not fit is dropped and counted. <see cref="SlabBytes"/> fit all.</param>
     /// <param name="remote">Who sent them.</param>

@@ -80,6 +80,9 @@ internal sealed class DatagramSockets : IDisposable
     /// <inheritdoc cref="DatagramSocket.ReceivedEcn"/>
     public EcnCodepoint ReceivedEcn(int index) => _receivers[index].ReceivedEcn;
 
+    /// <inheritdoc cref="DatagramSocket.HasTaken"/>
+    public bool HasTaken(int index) => _receivers[index].HasTaken;
+
     /// <inheritdoc cref="DatagramSocket.TryReceive"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryReceive(int index, Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)

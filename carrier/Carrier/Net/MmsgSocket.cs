@@ -43,6 +43,8 @@ internal sealed unsafe class MmsgSocket : DatagramSocket
 
     public override SocketKind Kind => SocketKind.Mmsg;
 
+    public override bool HasTaken => _next < _count;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override bool TryReceive(Span<byte> slab, out Endpoint remote, out int bytes, out int segmentBytes)
     {

@@ -11,14 +11,12 @@ namespace Carrier.Net;
 /// A subclass takes the machine's effects to the application in <see cref="DrainEffects"/>, where no application code may run.
 /// </summary>
 /// <remarks>
-/// Whoever has the turn drives the machine. The thread lets go of it only to sleep; meanwhile an application's thread may take it
+/// Whoever has the turn drives the machine. The thread lets go of it only to sleep, and to do short work of the application's that a turn made ready
+/// (<see cref="TryLend"/>: should that take long, another thread drives from then on); meanwhile an application's thread may take it
 /// (<see cref="RunOrPost"/>) to do its own work and send what comes of it, which saves waking this thread.
 /// </remarks>
 internal abstract partial class NetworkThread : IAsyncDisposable
 {
-    /// <summary>Batches received, and batches sent, before the other direction gets its turn: at most 1 MB each.</summary>
-    protected internal const int MaxBatchesPerTurn = 16;
-
     private const int Awake = 0;
     private const int Asleep = 1;
 
@@ -27,23 +25,25 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     private readonly ProbeSockets _probes;
     private readonly SocketWaiter _waiter;
     private readonly SpinBudget _spin;
+    private readonly DriverSeat _seat;
     private readonly ILogger _logger;
     private readonly NetworkWorkQueue _work = new();
 
     // Guards the machine, the sockets and all below. Taken once a wake-up, never a packet.
     private readonly Lock _turn = new();
     private readonly TaskCompletionSource<Exception?> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(DatagramSocket.SlabBytes, pinned: true);
-    private readonly byte[] _toSend = GC.AllocateUninitializedArray<byte>(DatagramSocket.SlabBytes, pinned: true);
-
-    // What of _toSend the kernel had no room for. Nothing else is sent before it, in either address family.
-    private Transmit _blocked;
-    private int _blockedOffset;
-    private bool _isBlocked;
+    private readonly DatagramInput _input;
+    private readonly DatagramOutput _output;
 
     // When the sleeping thread wakes by itself, and whether it waits for room to send.
     private Instant _sleepsUntil;
     private bool _awaitsRoom;
+
+    // Whether the waiter knows which sockets have something.
+    private bool _hasWaited;
+
+    // Whether another thread's turn left something to do.
+    private bool _hasMore;
 
     private int _sleep = Awake;
     private Exception? _fault;
@@ -62,7 +62,10 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         _sockets = sockets;
         _probes = new ProbeSockets(sockets);
         _waiter = SocketWaiter.For(sockets);
+        _input = new DatagramInput(machine, sockets, _probes, _waiter);
+        _output = new DatagramOutput(machine, sockets, _probes, Tunnels);
         _spin = new SpinBudget(spinBeforeBlocking);
+        _seat = new DriverSeat(Run);
         _logger = logger;
     }
 
@@ -78,7 +81,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     {
         ObjectDisposedException.ThrowIf(_isStopping, this);
         _isStarted = true;
-        new Thread(Run) { Name = "carrier-net", IsBackground = true }.UnsafeStart();
+        new Thread(Main) { Name = "carrier-net", IsBackground = true }.UnsafeStart();
     }
 
     /// <summary>Has <paramref name="work"/> run on the network thread, or abandoned when that has stopped. Any thread, no allocation, a system call only if it sleeps.</summary>
@@ -152,11 +155,26 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     {
     }
 
+    /// <summary>Whether a turn made work of the application's ready that is likely over before another thread would have begun with it.</summary>
+    protected virtual bool HasShortWork => false;
+
+    /// <summary>Does that work. It runs without the turn.</summary>
+    protected virtual void RunShortWork()
+    {
+    }
+
     /// <summary>Called when the thread has done its last turn and posted work is abandoned, by whichever thread ends it.</summary>
     protected virtual void OnStopped()
     {
     }
 
+    private void Main()
+    {
+        Run();
+        _seat.Relieve();
+    }
+
+    /// <summary>Drives until the end, or until the other thread does.</summary>
     private void Run()
     {
         Exception? fault = null;
@@ -176,6 +194,11 @@ internal abstract partial class NetworkThread : IAsyncDisposable
                 bool isIdle = Turn();
                 if (isIdle && !isLast)
                 {
+                    if (HasShortWork && !TryLend())
+                    {
+                        return;
+                    }
+
                     Sleep();
                 }
                 else
@@ -198,6 +221,21 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         OnTurnEnded();
     }
 
+    /// <summary>Does the application's work between two turns; false when another thread drives since.</summary>
+    private bool TryLend()
+    {
+        _turn.Exit();
+        long loan = _seat.Lend();
+        RunShortWork();
+        bool isBack = _seat.TryReturn(loan);
+        if (isBack)
+        {
+            _turn.Enter();
+        }
+
+        return isBack;
+    }
+
     /// <summary>Another thread's turn: its work and what that has to send, but nothing of what others posted or sent to us.</summary>
     private void RunAsGuest(NetworkWork work)
     {
@@ -207,7 +245,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             Instant now = MonotonicClock.Now;
             work.Run(now);
             _ = DrainEffects(now);
-            isDone = Transmit(now) & !DrainEffects(now);
+            isDone = _output.Transmit(now) & !DrainEffects(now);
         }
 #pragma warning disable CA1031 // as in Run: it ends this node, not the caller
         catch (Exception e)
@@ -218,7 +256,8 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         }
 
         // The thread sleeps by what it knew before.
-        if (!isDone || (_isBlocked && !_awaitsRoom) || _probes.HasChanged || _machine.NextDeadline < _sleepsUntil)
+        _hasMore |= !isDone;
+        if (_hasMore || (_output.IsBlocked && !_awaitsRoom) || _probes.HasChanged || _machine.NextDeadline < _sleepsUntil)
         {
             WakeIfAsleep();
         }
@@ -228,7 +267,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool Turn()
     {
-        bool isDrained = Receive();
+        _hasMore = false;
+        bool isDrained = _input.Receive(_hasWaited);
+        _hasWaited = false;
         Instant now = MonotonicClock.Now;
         _work.Run(now);
         if (_machine.NextDeadline <= now)
@@ -237,81 +278,9 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         }
 
         _ = DrainEffects(now);
-        bool isSent = Transmit(now);
+        bool isSent = _output.Transmit(now);
         bool isChanged = DrainEffects(now);
         return isDrained && isSent && !isChanged;
-    }
-
-    /// <summary>Hands received batches to the machine; false when more may be waiting.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool Receive()
-    {
-        bool isDrained = true;
-        for (int index = 0; index < _sockets.Count; index++)
-        {
-            int batches = 0;
-            while (batches < MaxBatchesPerTurn && _sockets.TryReceive(index, _received, out Endpoint remote, out int bytes, out int segmentBytes))
-            {
-                _machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes, _sockets.ReceivedEcn(index));
-                batches++;
-            }
-
-            isDrained &= batches < MaxBatchesPerTurn;
-        }
-
-        return ReceiveProbes() && isDrained;
-    }
-
-    private bool ReceiveProbes()
-    {
-        int batches = 0;
-        if (_probes.Look())
-        {
-            while (batches < MaxBatchesPerTurn && _probes.TryReceive(_received, out ushort socket, out Endpoint remote, out int bytes, out int segmentBytes))
-            {
-                _machine.HandleAt(MonotonicClock.Now, socket, remote, _received.AsSpan(0, bytes), segmentBytes);
-                batches++;
-            }
-        }
-
-        return batches < MaxBatchesPerTurn;
-    }
-
-    /// <summary>Sends until the machine has nothing more or the kernel no room; false when the turn's share ended first.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool Transmit(Instant now)
-    {
-        for (int batches = 0; batches < MaxBatchesPerTurn; batches++)
-        {
-            if (!_isBlocked)
-            {
-                if (!_machine.TryTransmit(now, _toSend, out _blocked))
-                {
-                    return true;
-                }
-
-                _blockedOffset = 0;
-            }
-
-            ReadOnlySpan<byte> rest = _toSend.AsSpan(_blockedOffset, _blocked.Bytes - _blockedOffset);
-            if (Tunnels.TrySend(_blocked.Path.Remote, rest, _blocked.SegmentBytes))
-            {
-                _isBlocked = false;
-                continue;
-            }
-
-            SendResult result = ProbeSockets.IsFor(_blocked)
-                ? _probes.Send(_blocked, rest, out int sentBytes)
-                : _sockets.Send(_blocked.Path.Remote, rest, _blocked.SegmentBytes, out sentBytes, _blocked.Ecn);
-            _blockedOffset += sentBytes;
-            _isBlocked = result == SendResult.WouldBlock;
-            if (_isBlocked)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void Sleep()
@@ -322,14 +291,14 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             _waiter.Watch(_probes.All);
         }
 
-        int writer = _isBlocked ? _sockets.IndexOf(_blocked.Path.Remote.Family) : SocketWaiter.NoWriter;
+        int writer = _output.Writer;
         Instant start = MonotonicClock.Now;
-        _awaitsRoom = _isBlocked;
+        _awaitsRoom = _output.IsBlocked;
         _sleepsUntil = _machine.NextDeadline;
         Interlocked.Exchange(ref _sleep, Asleep);
 
         // Looked at only after the mark is visible: whoever posts, or changes the machine, from now on sees it and wakes us.
-        if (_work.IsEmpty && !_isStopping)
+        if (_work.IsEmpty && !_isStopping && !_hasMore)
         {
             _turn.Exit();
             OnTurnEnded();
@@ -340,6 +309,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             }
 
             _turn.Enter();
+            _hasWaited = true;
         }
 
         Volatile.Write(ref _sleep, Awake);
@@ -387,6 +357,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         _isRunning = false;
         _work.Close();
         OnStopped();
+        _seat.Dispose();
         _probes.Dispose();
         _sockets.Dispose();
         _waiter.Dispose();

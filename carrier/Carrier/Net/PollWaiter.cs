@@ -69,6 +69,8 @@ internal sealed unsafe class PollWaiter : SocketWaiter
         return ready > 0;
     }
 
+    public override bool IsReadable(int index) => (_fds[index].Returned & ~Libc.PollOut) != 0;
+
     public override void Wake()
     {
         ulong one = 1;

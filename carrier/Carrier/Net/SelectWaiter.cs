@@ -47,6 +47,8 @@ internal sealed class SelectWaiter : SocketWaiter
         return _readable.Count + _writable.Count > 0;
     }
 
+    public override bool IsReadable(int index) => _readable.Contains(_sockets[index]);
+
     public override void Watch(IReadOnlyCollection<Socket> others)
     {
         _others.Clear();

@@ -16,6 +16,9 @@ internal abstract class SocketWaiter : IDisposable
     /// <returns>True when a socket is ready or a wake came, false when the time is over.</returns>
     public abstract bool Wait(TimeSpan timeout, int writer);
 
+    /// <summary>Whether the last <see cref="Wait"/> ended with something to read, or an error to take, at a socket of the node. Only the network thread calls it.</summary>
+    public abstract bool IsReadable(int index);
+
     /// <summary>Has these sockets waited on for reading besides the node's own, from now on. Only the network thread calls it.</summary>
     public abstract void Watch(IReadOnlyCollection<Socket> others);
 

@@ -20,7 +20,7 @@ internal sealed class ContinuationScheduler(NodeThread thread) : PipeScheduler
         }
     }
 
-    private sealed class Pending : ContinuationThread.Continuation
+    private sealed class Pending : Continuation
     {
         private Action<object?>? _action;
         private object? _state;

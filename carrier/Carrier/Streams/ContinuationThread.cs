@@ -4,33 +4,33 @@ using Carrier.Net;
 namespace Carrier.Streams;
 
 /// <summary>
-/// Where a node's application wakes up. A turn of the network thread gathers what became ready; after it, all of it runs in order on a thread of its own
-/// that sleeps without spinning, so that waking it costs one system call however much there is to run.
+/// Where a node's application wakes up. A turn of the network thread gathers what became ready; after it, all of it runs in order: at once, where the caller
+/// can do it (<see cref="TryRunHere"/>), else on a thread of its own that sleeps without spinning, so that waking it costs one system call however much there is to run.
 /// </summary>
 /// <remarks>
 /// The pool alone would do; but its idle workers spin before they sleep, which on one core takes the time from the network thread. It gets what would have to
-/// wait: everything but the first while the application's continuations run long, and all of it when one holds the thread.
+/// wait: everything but the first while the application's continuations run long, and all of it when one holds whoever runs them.
 /// </remarks>
 internal sealed class ContinuationThread : IDisposable
 {
+    /// <summary>Up to this much, on average, a continuation costs less than waking another thread for it.</summary>
+    private static readonly TimeSpan ShortRun = TimeSpan.FromMicroseconds(50);
+
     /// <summary>From this much on, on average, continuations gain more by running beside each other than they lose by the pool.</summary>
     private static readonly TimeSpan LongRun = TimeSpan.FromMicroseconds(100);
 
-    /// <summary>How long a continuation may hold the thread before others go past it. It may be waiting for one of them.</summary>
+    /// <summary>How long a continuation may hold the others before they go past it. It may be waiting for one of them.</summary>
     private static readonly TimeSpan Hold = TimeSpan.FromMilliseconds(10);
 
+    private readonly NotedContinuations _noted = new();
     private readonly SpinBudget _spin;
     private readonly Timer _watch;
     private readonly Lock _lock = new();
 
-    // Gathered and not yet flushed, the newest first.
-    private Continuation? _newest;
-
-    // Due, in order; guarded by the lock like all that follows but the mark of sleep.
-    private Continuation? _first;
-    private Continuation? _last;
+    // Guarded by the lock, like all that follows but the mark of sleep.
+    private ContinuationList _due;
     private ThreadSignal? _signal;
-    private bool _isBusy;
+    private bool _isRunning;
     private bool _isStopping;
     private bool _hasEnded;
     private bool _isWatched;
@@ -38,6 +38,8 @@ internal sealed class ContinuationThread : IDisposable
     private long _begunWhenLooked;
     private long _meanTicks;
 
+    // Whether the thread, and not a caller, is to run what is due, or to end.
+    private bool _isCalled;
     private int _isAsleep;
 
     /// <param name="spinBeforeBlocking">How long the thread looks for work before it sleeps, while that has paid; zero is off.</param>
@@ -47,131 +49,100 @@ internal sealed class ContinuationThread : IDisposable
         _watch = new Timer(static thread => ((ContinuationThread)thread!).Look(), this, Timeout.Infinite, Timeout.Infinite);
     }
 
-    /// <summary>Notes what became ready. It must not be noted again before it runs. Any thread.</summary>
-    public void Add(Continuation continuation)
-    {
-        Continuation? newest = Volatile.Read(ref _newest);
-        while (true)
-        {
-            continuation.Next = newest;
-            Continuation? seen = Interlocked.CompareExchange(ref _newest, continuation, newest);
-            if (seen == newest)
-            {
-                return;
-            }
+    /// <summary>Whether anything is noted that nobody was told to run.</summary>
+    public bool HasNoted => !_noted.IsEmpty;
 
-            newest = seen;
-        }
-    }
+    /// <summary>Whether what is noted will likely be over sooner than another thread would have begun with it.</summary>
+    public bool IsRunShort => Volatile.Read(ref _meanTicks) <= ShortRun.Ticks;
+
+    /// <summary>Notes what became ready. It must not be noted again before it runs. Any thread.</summary>
+    public void Add(Continuation continuation) => _noted.Add(continuation);
 
     /// <summary>Has everything noted run, elsewhere. Any thread.</summary>
     public void Flush()
     {
-        if (Volatile.Read(ref _newest) is null)
+        ContinuationList ready = _noted.IsEmpty ? default : _noted.TakeAll();
+        if (ready.IsEmpty)
         {
             return;
         }
 
-        Continuation? last = Interlocked.Exchange(ref _newest, null);
-        Continuation? first = Reverse(last);
-        if (first is null)
-        {
-            return;
-        }
-
-        Continuation? forPool = null;
         lock (_lock)
         {
-            if (_hasEnded || (_isBusy && IsRunLong))
+            if (!_hasEnded && !(_isRunning && IsRunLong))
             {
-                forPool = first;
-            }
-            else
-            {
-                if (IsRunLong)
-                {
-                    (forPool, first.Next, last) = (first.Next, null, first);
-                }
-
-                Append(first, last!);
-                if (_isBusy || _first != _last)
+                Continuation? sole = IsRunLong ? ready.Take() : null;
+                _due.Append(sole is null ? ready : new ContinuationList(sole, sole));
+                ready = sole is null ? default : ready;
+                if (_isRunning || _due.HasSeveral)
                 {
                     Watch();
                 }
 
-                _isBusy = true;
-                Start();
+                if (!_isRunning)
+                {
+                    _isRunning = true;
+                    Call();
+                }
             }
         }
 
         WakeIfAsleep();
-        RunOnPool(forPool);
+        ready.RunOnPool();
+    }
+
+    /// <summary>
+    /// Runs everything noted here and now, and what is noted meanwhile. False where others run some at this moment, or all is over: then
+    /// <see cref="Flush"/> is to see to it. For a thread that is missed neither by the application nor, for a moment, by anybody else.
+    /// </summary>
+    public bool TryRunHere()
+    {
+        lock (_lock)
+        {
+            if (_isRunning || _isStopping)
+            {
+                return false;
+            }
+
+            _due.Append(_noted.TakeAll());
+            _isRunning = true;
+            if (_due.HasSeveral)
+            {
+                Watch();
+            }
+        }
+
+        RunDue();
+        return true;
     }
 
     /// <summary>Lets the thread end after what is due; what comes later runs on the thread pool.</summary>
     public void Dispose()
     {
+        ContinuationList left = default;
         lock (_lock)
         {
             _isStopping = true;
-            _isBusy = true;
             if (_signal is null)
             {
+                (left, _due) = (_due, left); // whoever runs the one before may never be back
                 End();
+            }
+            else
+            {
+                _isCalled = true;
             }
         }
 
         WakeIfAsleep();
+        left.RunOnPool();
     }
 
     private bool IsRunLong => Environment.ProcessorCount > 1 && _meanTicks > LongRun.Ticks;
 
-    private static Continuation? Reverse(Continuation? newest)
+    private void Call()
     {
-        Continuation? oldest = null;
-        while (newest is not null)
-        {
-            (newest.Next, oldest, newest) = (oldest, newest, newest.Next);
-        }
-
-        return oldest;
-    }
-
-    private static void RunOnPool(Continuation? first)
-    {
-        while (first is not null)
-        {
-            Continuation? next = first.Next;
-            first.Next = null;
-            ThreadPool.UnsafeQueueUserWorkItem(first, preferLocal: false);
-            first = next;
-        }
-    }
-
-    private void Append(Continuation first, Continuation last)
-    {
-        if (_last is null)
-        {
-            _first = first;
-        }
-        else
-        {
-            _last.Next = first;
-        }
-
-        _last = last;
-    }
-
-    private Continuation? TakeAll()
-    {
-        Continuation? first = _first;
-        _first = null;
-        _last = null;
-        return first;
-    }
-
-    private void Start()
-    {
+        _isCalled = true;
         if (_signal is null)
         {
             _signal = ThreadSignal.Create();
@@ -182,44 +153,48 @@ internal sealed class ContinuationThread : IDisposable
     private void Run()
     {
         ThreadSignal signal = _signal!;
-        while (true)
+        bool hasEnded;
+        do
         {
             Sleep(signal);
-            while (TryTake(out Continuation? continuation))
-            {
-                Instant start = MonotonicClock.Now;
-                continuation!.Execute();
-                long ticks = (MonotonicClock.Now - start).Ticks;
-                _meanTicks += (ticks - _meanTicks) / 8;
-            }
-
+            RunDue();
             lock (_lock)
             {
-                if (_isStopping && _first is null)
+                hasEnded = _isStopping && _due.IsEmpty;
+                if (hasEnded)
                 {
                     End();
-                    break;
                 }
             }
         }
+        while (!hasEnded);
 
         signal.Dispose();
+    }
+
+    private void RunDue()
+    {
+        while (TryTake(out Continuation? continuation))
+        {
+            Instant start = MonotonicClock.Now;
+            continuation!.Execute();
+            long ticks = (MonotonicClock.Now - start).Ticks;
+            _meanTicks += (ticks - _meanTicks) / 8;
+        }
     }
 
     private bool TryTake(out Continuation? continuation)
     {
         lock (_lock)
         {
-            continuation = _first;
+            continuation = _due.Take();
             if (continuation is null)
             {
-                _isBusy = _isStopping;
+                _isRunning = false;
+                _isCalled = _isStopping;
                 return false;
             }
 
-            _first = continuation.Next;
-            _last = _first is null ? null : _last;
-            continuation.Next = null;
             _begun++;
             return true;
         }
@@ -231,10 +206,10 @@ internal sealed class ContinuationThread : IDisposable
         _watch.Dispose();
     }
 
-    /// <summary>Sees to it that what is due does not wait for a continuation that holds the thread.</summary>
+    /// <summary>Sees to it that what is due does not wait for a continuation that holds the others.</summary>
     private void Watch()
     {
-        if (!_isWatched)
+        if (!_isWatched && !_hasEnded)
         {
             _isWatched = true;
             _begunWhenLooked = _begun - 1;
@@ -244,7 +219,7 @@ internal sealed class ContinuationThread : IDisposable
 
     private void Look()
     {
-        Continuation? forPool = null;
+        ContinuationList held = default;
         lock (_lock)
         {
             if (_hasEnded)
@@ -254,8 +229,9 @@ internal sealed class ContinuationThread : IDisposable
 
             if (_begun == _begunWhenLooked)
             {
-                forPool = TakeAll();
-                if (forPool is null)
+                held = _due;
+                _due = default;
+                if (held.IsEmpty)
                 {
                     _isWatched = false;
                     _ = _watch.Change(Timeout.Infinite, Timeout.Infinite);
@@ -265,7 +241,7 @@ internal sealed class ContinuationThread : IDisposable
             _begunWhenLooked = _begun;
         }
 
-        RunOnPool(forPool);
+        held.RunOnPool();
     }
 
     /// <summary>Returns when there is something to run, or the end.</summary>
@@ -275,17 +251,17 @@ internal sealed class ContinuationThread : IDisposable
         if (_spin.IsWorthwhile)
         {
             Instant until = start + _spin.Limit;
-            while (!Volatile.Read(ref _isBusy) && MonotonicClock.Now < until)
+            while (!Volatile.Read(ref _isCalled) && MonotonicClock.Now < until)
             {
                 _ = Thread.Yield(); // the network thread may share this core
             }
         }
 
-        while (!Volatile.Read(ref _isBusy))
+        while (!Volatile.Read(ref _isCalled))
         {
             // Marked anew each time: a late signal for what was found without one takes the mark away.
             _ = Interlocked.Exchange(ref _isAsleep, 1);
-            if (!Volatile.Read(ref _isBusy))
+            if (!Volatile.Read(ref _isCalled))
             {
                 signal.Wait();
             }
@@ -298,18 +274,9 @@ internal sealed class ContinuationThread : IDisposable
 
     private void WakeIfAsleep()
     {
-        if (Interlocked.Exchange(ref _isAsleep, 0) != 0)
+        if (Volatile.Read(ref _isCalled) && Interlocked.Exchange(ref _isAsleep, 0) != 0)
         {
             _signal!.Set();
         }
-    }
-
-    /// <summary>Something to run, listed without an allocation.</summary>
-    internal abstract class Continuation : IThreadPoolWorkItem
-    {
-        /// <summary>For the list it is on.</summary>
-        internal Continuation? Next { get; set; }
-
-        public abstract void Execute();
     }
 }

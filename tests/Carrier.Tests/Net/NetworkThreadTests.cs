@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Carrier.Core;
 using Carrier.Net;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Carrier.Tests.Net;
 
@@ -30,7 +29,7 @@ public sealed class NetworkThreadTests
     {
         EchoMachine machine = new();
         await using TestThread thread = new(machine, DatagramSocketsTests.Bind(kind), TimeSpan.FromMicroseconds(spinMicroseconds));
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         thread.Start();
         byte[] answer = new byte[100];
 
@@ -41,7 +40,7 @@ public sealed class NetworkThreadTests
             Assert.Equal(i, answer[0]);
         }
 
-        Assert.Null(await StopAsync(thread));
+        Assert.Null(await thread.StopAsync());
     }
 
     [Theory]
@@ -49,7 +48,7 @@ public sealed class NetworkThreadTests
     public async Task Datagrams_that_come_together_are_all_heard(string kind, int spinMicroseconds)
     {
         await using TestThread thread = new(new EchoMachine(), DatagramSocketsTests.Bind(kind), TimeSpan.FromMicroseconds(spinMicroseconds));
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         thread.Start();
         byte[] answer = new byte[100];
 
@@ -61,6 +60,30 @@ public sealed class NetworkThreadTests
             for (int bytes = 0; bytes < 6; bytes += client.Receive(answer))
             {
                 // The machine answers what came as one batch in one datagram.
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(KindsAndSpins))]
+    public async Task Datagrams_that_come_together_after_many_alone_are_all_heard(string kind, int spinMicroseconds)
+    {
+        await using TestThread thread = new(new EchoMachine(), DatagramSocketsTests.Bind(kind), TimeSpan.FromMicroseconds(spinMicroseconds));
+        using Socket client = thread.Connect();
+        thread.Start();
+        byte[] answer = new byte[100];
+        for (int i = 0; i < 100; i++)
+        {
+            int together = i % 10 == 9 ? 5 : 1;
+            for (int j = 0; j < together; j++)
+            {
+                client.Send([(byte)i]);
+            }
+
+            for (int bytes = 0; bytes < together;)
+            {
+                bytes += client.Receive(answer);
+                Assert.Equal(i, answer[0]);
             }
         }
     }
@@ -99,7 +122,7 @@ public sealed class NetworkThreadTests
             Assert.Equal("carrier-net", await ran.Task.WaitAsync(Patience, Cancellation));
         }
 
-        Assert.Null(await StopAsync(thread));
+        Assert.Null(await thread.StopAsync());
         Assert.Equal(1_000, runs);
     }
 
@@ -108,7 +131,7 @@ public sealed class NetworkThreadTests
     {
         EchoMachine machine = new();
         await using TestThread thread = new(machine, DatagramSocketsTests.Bind("Plain"));
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         Endpoint remote = Endpoint.From((IPEndPoint)client.LocalEndPoint!);
         thread.Start();
         byte[] answer = new byte[2];
@@ -128,7 +151,7 @@ public sealed class NetworkThreadTests
         }
 
         Assert.True(here > 0, "the thread was never found asleep");
-        Assert.Null(await StopAsync(thread));
+        Assert.Null(await thread.StopAsync());
     }
 
     [Fact]
@@ -188,7 +211,7 @@ public sealed class NetworkThreadTests
     {
         EchoMachine machine = new();
         await using TestThread thread = new(machine, DatagramSocketsTests.Bind("Plain"));
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         thread.Start();
         bool isTold = false;
         thread.Post(new RecordingWork(() => thread.OnEffects = () =>
@@ -215,7 +238,7 @@ public sealed class NetworkThreadTests
         DatagramSockets sockets = DatagramSocketsTests.Bind("Plain");
         sockets.SendBy(0, new FullSocket(sockets[0]));
         await using TestThread thread = new(machine, sockets);
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         Endpoint remote = Endpoint.From((IPEndPoint)client.LocalEndPoint!);
         machine.ToSend.Enqueue((remote, [0, 1, 2, 3, 4, 5, 6]));
         machine.ToSend.Enqueue((remote, [7, 8]));
@@ -255,7 +278,7 @@ public sealed class NetworkThreadTests
     {
         EchoMachine machine = new();
         TestThread thread = new(machine, DatagramSocketsTests.Bind("Plain"));
-        using Socket client = Client(thread);
+        using Socket client = thread.Connect();
         Endpoint remote = Endpoint.From((IPEndPoint)client.LocalEndPoint!);
         thread.Start();
         thread.Post(new RecordingWork(() => machine.ToSend.Enqueue((remote, [1, 2, 3, 4]))));
@@ -298,36 +321,15 @@ public sealed class NetworkThreadTests
         Task<bool> wait = Task.Run(() => waiter.Wait(Patience, SocketWaiter.NoWriter), Cancellation);
         sockets.Send(sockets.LocalEndpoint(AddressFamily.InterNetwork), [1], 1, out _);
         Assert.True(await wait);
+        Assert.True(waiter.IsReadable(0));
+        Assert.True(sockets.TryReceive(0, new byte[DatagramSocket.SlabBytes], out _, out _, out _));
+        Assert.False(waiter.Wait(TimeSpan.Zero, SocketWaiter.NoWriter));
+        Assert.False(waiter.IsReadable(0));
+        Assert.True(waiter.Wait(TimeSpan.Zero, writer: 0));
+        Assert.False(waiter.IsReadable(0), "room to send is nothing to read");
 
         waiter.Dispose();
         waiter.Wake();
-    }
-
-    private static async Task<Exception?> StopAsync(TestThread thread)
-    {
-        await thread.DisposeAsync();
-        return await thread.Stopped;
-    }
-
-    private static Socket Client(TestThread thread)
-    {
-        Socket client = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
-        client.Connect(thread.Sockets.LocalEndpoint(AddressFamily.InterNetwork).ToIPEndPoint());
-        return client;
-    }
-
-    private sealed class TestThread(IDatagramMachine machine, DatagramSockets sockets, TimeSpan spin = default)
-        : NetworkThread(machine, sockets, spin, NullLogger.Instance)
-    {
-        public Func<bool>? OnEffects { get; set; }
-
-        public int DrainsThisTurn { get; private set; }
-
-        protected override bool DrainEffects(Instant now)
-        {
-            DrainsThisTurn = DrainsThisTurn == 1 ? 2 : 1;
-            return OnEffects?.Invoke() ?? false;
-        }
     }
 
     /// <summary>Has room for one datagram every second call.</summary>
@@ -346,34 +348,6 @@ public sealed class NetworkThreadTests
             _isFull = !_isFull;
             sentBytes = _isFull ? 0 : Socket.SendTo(datagrams[..segmentBytes], SocketFlags.None, to.ToIPEndPoint());
             return sentBytes == datagrams.Length ? SendResult.Sent : SendResult.WouldBlock;
-        }
-    }
-
-    private sealed class EchoMachine : IDatagramMachine
-    {
-        public Queue<(Endpoint To, byte[] Datagram)> ToSend { get; } = [];
-
-        public Action<Instant>? OnTimeout { get; set; }
-
-        public int SegmentBytes { get; set; } = DatagramSocket.SlabBytes;
-
-        public Instant NextDeadline { get; set; } = Instant.Never;
-
-        public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn) => ToSend.Enqueue((remote, datagrams.ToArray()));
-
-        public void HandleTimeout(Instant now) => OnTimeout?.Invoke(now);
-
-        public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
-        {
-            if (!ToSend.TryDequeue(out (Endpoint To, byte[] Datagram) next))
-            {
-                transmit = default;
-                return false;
-            }
-
-            next.Datagram.CopyTo(buffer);
-            transmit = new Transmit(new NetworkPath(next.To), next.Datagram.Length, Math.Min(SegmentBytes, next.Datagram.Length));
-            return true;
         }
     }
 }
