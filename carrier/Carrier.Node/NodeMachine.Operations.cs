@@ -1,6 +1,7 @@
 using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session.Recovery;
+using Carrier.Nat;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
 using Carrier.Node.Peers;
@@ -82,9 +83,13 @@ public sealed partial class NodeMachine
     public void Touch(Instant now, NodeSession session) => _sessions.Touch(now, session);
 
     /// <summary>Tells the addresses of this machine's interfaces, with the socket's port.</summary>
-    public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts)
+    /// <param name="now">The time.</param>
+    /// <param name="hosts">The addresses.</param>
+    /// <param name="routed">The families with a route out of this machine's own networks.</param>
+    public void SetHostEndpoints(Instant now, ReadOnlySpan<Endpoint> hosts, IPFamilies routed = IPFamilies.Both)
     {
-        bool moved = _addresses.SetHosts(hosts);
+        LocalReach before = _addresses.Reach;
+        bool moved = _addresses.SetHosts(hosts, routed);
         bool ipv4 = _addresses.HasRoute(isIPv4: true), ipv6 = _addresses.HasRoute(isIPv4: false);
         _dht.SetRoutes(now, ipv4, ipv6);
         _homes?.SetRoutes(now, ipv4, ipv6);
@@ -92,6 +97,10 @@ public sealed partial class NodeMachine
         {
             _natTest?.Restart(now);
             _mappingTest?.Restart(now);
+        }
+
+        if (moved || _addresses.Reach != before)
+        {
             RetryOutOfReach(now);
             ProveAgain(now);
         }

@@ -5,6 +5,7 @@ using Carrier.Core.Identity;
 using Carrier.Driving;
 using Carrier.Gateways;
 using Carrier.Hosting;
+using Carrier.Nat;
 using Carrier.Nat.Mdns;
 using Carrier.Net;
 using Carrier.Node;
@@ -196,20 +197,21 @@ public sealed partial class CarrierNode
         Instant keptAt = MonotonicClock.Now;
         Instant lookedAt = keptAt;
         Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
+        IPFamilies routed = RouteProbe.RoutedFamilies(_nodesToldOf);
         try
         {
             while (true)
             {
-                Endpoint[] current = hosts;
+                (Endpoint[] current, IPFamilies routedNow) = (hosts, routed);
                 if (await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false) || MonotonicClock.Now - lookedAt >= changes.LookInterval)
                 {
                     lookedAt = MonotonicClock.Now;
-                    current = HostEndpoints.Of(_thread.Sockets);
+                    (current, routedNow) = (HostEndpoints.Of(_thread.Sockets), RouteProbe.RoutedFamilies(_nodesToldOf));
                 }
 
-                bool isMoved = HostEndpoints.AreOfANetwork(current) && !current.AsSpan().SequenceEqual(hosts);
-                hosts = current;
-                LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null)).ConfigureAwait(false);
+                bool isMoved = HostEndpoints.AreOfANetwork(current) && (routedNow != routed || !current.AsSpan().SequenceEqual(hosts));
+                (hosts, routed) = (current, routedNow);
+                LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null, routedNow)).ConfigureAwait(false);
                 if (_state.IsKept && MonotonicClock.Now - keptAt >= StateInterval)
                 {
                     keptAt = MonotonicClock.Now;
@@ -227,7 +229,7 @@ public sealed partial class CarrierNode
         }
     }
 
-    private NodeReport LookAround(Instant now, Endpoint[]? hosts)
+    private NodeReport LookAround(Instant now, Endpoint[]? hosts, IPFamilies routed)
     {
         WallClock clock = WallClockNow(now);
         if ((clock.AtAnchor - _thread.Machine.Clock.At(now)).Duration() >= ClockTolerance)
@@ -237,7 +239,7 @@ public sealed partial class CarrierNode
 
         if (hosts is not null)
         {
-            _thread.Machine.SetHostEndpoints(now, hosts);
+            _thread.Machine.SetHostEndpoints(now, hosts, routed);
             _linkDiscovery?.LookAround();
         }
 

@@ -25,6 +25,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly Listeners _listeners;
     private readonly LocalIdentity? _local;
     private readonly TransportKey? _ownTransportKey;
+    private readonly Endpoint[] _nodesToldOf;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
@@ -51,7 +52,8 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
 
         Instant now = MonotonicClock.Now;
         NodeMachine machine = new(MachineOptions(options, seeds, advertised, sockets), transportKey, _local, random, WallClockNow(now), now);
-        machine.SetHostEndpoints(now, HostEndpoints.Of(sockets));
+        _nodesToldOf = [.. seeds.Select(seed => seed.Endpoint), advertised];
+        machine.SetHostEndpoints(now, HostEndpoints.Of(sockets), RouteProbe.RoutedFamilies(_nodesToldOf));
         machine.Restore(now, _state.Read());
         _thread = new NodeThread(machine, sockets, this, options.SpinBeforeBlocking, _logger);
     }

@@ -2,6 +2,7 @@ using Carrier.Core;
 using Carrier.Core.Crypto;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
+using Carrier.Nat;
 using Carrier.Node;
 using Carrier.Node.Dialing;
 using Carrier.Node.Homes;
@@ -103,9 +104,12 @@ public sealed class SimulatedNode : IDisposable
     }
 
     /// <summary>Tells the machine that the host's interfaces have other addresses.</summary>
-    public void TellAddresses()
+    public void TellAddresses() => TellAddresses(Host.Endpoints, IPFamilies.Both);
+
+    /// <summary>Tells the machine addresses, and which families have a route whatever the addresses are.</summary>
+    public void TellAddresses(Endpoint[] hosts, IPFamilies routed)
     {
-        Machine.SetHostEndpoints(_network.Now, Host.Endpoints);
+        Machine.SetHostEndpoints(_network.Now, hosts, routed);
         Host.Pump();
     }
 

@@ -49,8 +49,8 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 
     public Endpoint Reflexive(AddressFamily family) => _reflexive.Best(family);
 
-    /// <summary>Tells the addresses of the interfaces with the socket's port; true when that means another network, and another NAT.</summary>
-    public bool SetHosts(ReadOnlySpan<Endpoint> hosts)
+    /// <summary>Tells the addresses of the interfaces with the socket's port, and the families with a route; true when the addresses mean another network, and another NAT.</summary>
+    public bool SetHosts(ReadOnlySpan<Endpoint> hosts, IPFamilies routed = IPFamilies.Both)
     {
         bool moved = _hosts.Length > 0 && !hosts.SequenceEqual(_hosts);
         if (moved)
@@ -60,7 +60,7 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         }
 
         _hosts = hosts.ToArray();
-        Reach = LocalReach.Of(hosts);
+        Reach = LocalReach.Of(hosts, routed);
         _reflexive.SetHostEndpoints(hosts);
         Nat = Describe();
         Rebuild();

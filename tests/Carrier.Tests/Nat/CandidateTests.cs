@@ -73,6 +73,18 @@ public sealed class CandidateTests
     }
 
     [Fact]
+    public void IsWorthTrying_global_addresses_of_a_family_only_with_a_route_and_near_ones_without()
+    {
+        Endpoint[] hosts = [Addresses.Of("172.17.0.1:4433"), Addresses.Of("[2001:db8::7]:4433")];
+        Assert.Equal([true, true, true], Tried(IPFamilies.Both));
+        Assert.Equal([false, true, true], Tried(IPFamilies.IPv6));
+        Assert.Equal([true, true, false], Tried(IPFamilies.IPv4));
+
+        IEnumerable<bool> Tried(IPFamilies routed) => new[] { "198.51.100.9:5", "172.17.0.2:5", "[2001:db8::9]:5" }
+            .Select(candidate => new Candidate(CandidateKind.Host, Addresses.Of(candidate)).IsWorthTrying(LocalReach.Of(hosts, routed), AddressScope.Global));
+    }
+
+    [Fact]
     public void Preference_goes_lan_ipv6_ipv4_relay()
     {
         string[] expected = ["192.168.1.20:4433", "[2001:db8::7]:4433", "203.0.113.7:61000", "198.51.100.9:3478"];
