@@ -46,8 +46,7 @@ internal sealed class ReflexiveBallot(AddressFamily family)
     {
         if (now >= NextExpiry)
         {
-            _ = _votes.RemoveAll(vote => vote.Expiry <= now);
-            Count();
+            DropExpired(now);
         }
     }
 
@@ -63,6 +62,13 @@ internal sealed class ReflexiveBallot(AddressFamily family)
         bool changed = _told != Best;
         _told = Best;
         return changed;
+    }
+
+    // Apart, because its closure would be made at every look.
+    private void DropExpired(Instant now)
+    {
+        _ = _votes.RemoveAll(vote => vote.Expiry <= now);
+        Count();
     }
 
     // Two who had confirmed an endpoint see the same other one now: the mapping changed under the votes of all who have not been asked since.
