@@ -49,7 +49,7 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
         _application.Add(continuation);
         if (!HasTurn)
         {
-            _application.Flush();
+            OnTurnEnded();
         }
     }
 
@@ -149,7 +149,17 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
 
     protected override void RunShortWork() => _ = _application.TryRunHere();
 
-    protected override void OnTurnEnded() => _application.Flush();
+    protected override Instant ApplicationDeadline => _application.LookAt;
+
+    protected override void HandleApplicationTimeout(Instant now) => _application.Look(now);
+
+    protected override void OnTurnEnded()
+    {
+        if (_application.Flush())
+        {
+            WakeIfAsleep();
+        }
+    }
 
     protected override void OnStopped()
     {

@@ -150,8 +150,27 @@ internal abstract partial class NetworkThread : IAsyncDisposable
     /// <summary>Whether this thread drives the machine now.</summary>
     protected bool HasTurn => _turn.IsHeldByCurrentThread;
 
+    /// <summary>Has the driver look again at what it has to do, if it sleeps. Any thread.</summary>
+    protected void WakeIfAsleep()
+    {
+        // Both sides fence between their write and their read, so one of them sees the other; one claim, one system call.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _sleep) == Asleep && Interlocked.CompareExchange(ref _sleep, Awake, Asleep) == Asleep)
+        {
+            _waiter.Wake();
+        }
+    }
+
     /// <summary>Called at the end of a turn by whoever had it, after letting go of it where nothing is left to do: the moment to wake the application.</summary>
     protected virtual void OnTurnEnded()
+    {
+    }
+
+    /// <summary>When <see cref="HandleApplicationTimeout"/> is to be called; whoever brings it forward is to <see cref="WakeIfAsleep"/>.</summary>
+    protected virtual Instant ApplicationDeadline => Instant.Never;
+
+    /// <summary>Called by the driver within a turn when the application's deadline has come.</summary>
+    protected virtual void HandleApplicationTimeout(Instant now)
     {
     }
 
@@ -277,6 +296,11 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             _machine.HandleTimeout(now);
         }
 
+        if (ApplicationDeadline <= now)
+        {
+            HandleApplicationTimeout(now);
+        }
+
         _ = DrainEffects(now);
         bool isSent = _output.Transmit(now);
         bool isChanged = DrainEffects(now);
@@ -294,7 +318,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         int writer = _output.Writer;
         Instant start = MonotonicClock.Now;
         _awaitsRoom = _output.IsBlocked;
-        _sleepsUntil = _machine.NextDeadline;
+        _sleepsUntil = Instant.Min(_machine.NextDeadline, ApplicationDeadline);
         Interlocked.Exchange(ref _sleep, Asleep);
 
         // Looked at only after the mark is visible: whoever posts, or changes the machine, from now on sees it and wakes us.
@@ -340,16 +364,6 @@ internal abstract partial class NetworkThread : IAsyncDisposable
         }
 
         return false;
-    }
-
-    private void WakeIfAsleep()
-    {
-        // Both sides fence between their write and their read, so one of them sees the other; one claim, one system call.
-        Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _sleep) == Asleep && Interlocked.CompareExchange(ref _sleep, Awake, Asleep) == Asleep)
-        {
-            _waiter.Wake();
-        }
     }
 
     private void Close(Exception? fault)

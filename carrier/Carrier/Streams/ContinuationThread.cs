@@ -24,7 +24,6 @@ internal sealed class ContinuationThread : IDisposable
 
     private readonly NotedContinuations _noted = new();
     private readonly SpinBudget _spin;
-    private readonly Timer _watch;
     private readonly Lock _lock = new();
 
     // Guarded by the lock, like all that follows but the mark of sleep.
@@ -33,9 +32,9 @@ internal sealed class ContinuationThread : IDisposable
     private bool _isRunning;
     private bool _isStopping;
     private bool _hasEnded;
-    private bool _isWatched;
     private long _begun;
     private long _begunWhenLooked;
+    private long _lookAtNanoseconds = Instant.Never.Nanoseconds;
     private long _meanTicks;
 
     // Whether the thread, and not a caller, is to run what is due, or to end.
@@ -43,11 +42,10 @@ internal sealed class ContinuationThread : IDisposable
     private int _isAsleep;
 
     /// <param name="spinBeforeBlocking">How long the thread looks for work before it sleeps, while that has paid; zero is off.</param>
-    public ContinuationThread(TimeSpan spinBeforeBlocking)
-    {
-        _spin = new SpinBudget(spinBeforeBlocking);
-        _watch = new Timer(static thread => ((ContinuationThread)thread!).Look(), this, Timeout.Infinite, Timeout.Infinite);
-    }
+    public ContinuationThread(TimeSpan spinBeforeBlocking) => _spin = new SpinBudget(spinBeforeBlocking);
+
+    /// <summary>When <see cref="Look"/> is to be called, or <see cref="Instant.Never"/>. A timer of the runtime's would wake a worker of the pool each time.</summary>
+    public Instant LookAt => new(Volatile.Read(ref _lookAtNanoseconds));
 
     /// <summary>Whether anything is noted that nobody was told to run.</summary>
     public bool HasNoted => !_noted.IsEmpty;
@@ -59,14 +57,16 @@ internal sealed class ContinuationThread : IDisposable
     public void Add(Continuation continuation) => _noted.Add(continuation);
 
     /// <summary>Has everything noted run, elsewhere. Any thread.</summary>
-    public void Flush()
+    /// <returns>Whether <see cref="LookAt"/> is an instant where it was never before.</returns>
+    public bool Flush()
     {
         ContinuationList ready = _noted.IsEmpty ? default : _noted.TakeAll();
         if (ready.IsEmpty)
         {
-            return;
+            return false;
         }
 
+        bool isWatched = false;
         lock (_lock)
         {
             if (!_hasEnded && !(_isRunning && IsRunLong))
@@ -74,11 +74,7 @@ internal sealed class ContinuationThread : IDisposable
                 Continuation? sole = IsRunLong ? ready.Take() : null;
                 _due.Append(sole is null ? ready : new ContinuationList(sole, sole));
                 ready = sole is null ? default : ready;
-                if (_isRunning || _due.HasSeveral)
-                {
-                    Watch();
-                }
-
+                isWatched = (_isRunning || _due.HasSeveral) && TryWatch();
                 if (!_isRunning)
                 {
                     _isRunning = true;
@@ -89,6 +85,7 @@ internal sealed class ContinuationThread : IDisposable
 
         WakeIfAsleep();
         ready.RunOnPool();
+        return isWatched;
     }
 
     /// <summary>
@@ -106,26 +103,50 @@ internal sealed class ContinuationThread : IDisposable
 
             _due.Append(_noted.TakeAll());
             _isRunning = true;
-            if (_due.HasSeveral)
-            {
-                Watch();
-            }
+            _ = _due.HasSeveral && TryWatch(); // the caller sees it when it is back, and whoever takes its place before
         }
 
         RunDue();
         return true;
     }
 
-    /// <summary>Lets the thread end after what is due; what comes later runs on the thread pool.</summary>
+    /// <summary>Sees to it that what is due does not wait for a continuation that holds the others: from the second look on that finds it still running.</summary>
+    public void Look(Instant now)
+    {
+        ContinuationList held = default;
+        lock (_lock)
+        {
+            if (LookAt > now)
+            {
+                return;
+            }
+
+            Instant next = now + Hold;
+            if (_begun == _begunWhenLooked)
+            {
+                held = _due;
+                _due = default;
+                next = held.IsEmpty ? Instant.Never : next;
+            }
+
+            LookNextAt(next);
+
+            _begunWhenLooked = _begun;
+        }
+
+        held.RunOnPool();
+    }
+
+    /// <summary>Lets the thread end after what it runs; what is due, and what comes later, runs on the thread pool.</summary>
     public void Dispose()
     {
         ContinuationList left = default;
         lock (_lock)
         {
             _isStopping = true;
+            (left, _due) = (_due, left); // nobody looks any more whether the one before holds them
             if (_signal is null)
             {
-                (left, _due) = (_due, left); // whoever runs the one before may never be back
                 End();
             }
             else
@@ -203,46 +224,22 @@ internal sealed class ContinuationThread : IDisposable
     private void End()
     {
         _hasEnded = true;
-        _watch.Dispose();
+        LookNextAt(Instant.Never);
     }
 
-    /// <summary>Sees to it that what is due does not wait for a continuation that holds the others.</summary>
-    private void Watch()
+    private bool TryWatch()
     {
-        if (!_isWatched && !_hasEnded)
+        if (LookAt != Instant.Never || _isStopping)
         {
-            _isWatched = true;
-            _begunWhenLooked = _begun - 1;
-            _ = _watch.Change(Hold, Hold);
-        }
-    }
-
-    private void Look()
-    {
-        ContinuationList held = default;
-        lock (_lock)
-        {
-            if (_hasEnded)
-            {
-                return;
-            }
-
-            if (_begun == _begunWhenLooked)
-            {
-                held = _due;
-                _due = default;
-                if (held.IsEmpty)
-                {
-                    _isWatched = false;
-                    _ = _watch.Change(Timeout.Infinite, Timeout.Infinite);
-                }
-            }
-
-            _begunWhenLooked = _begun;
+            return false;
         }
 
-        held.RunOnPool();
+        LookNextAt(MonotonicClock.Now + Hold);
+        _begunWhenLooked = _begun - 1;
+        return true;
     }
+
+    private void LookNextAt(Instant at) => Volatile.Write(ref _lookAtNanoseconds, at.Nanoseconds);
 
     /// <summary>Returns when there is something to run, or the end.</summary>
     private void Sleep(ThreadSignal signal)

@@ -1,3 +1,4 @@
+using Carrier.Core;
 using Carrier.Streams;
 
 namespace Carrier.Tests.Sdk;
@@ -36,6 +37,8 @@ public sealed class ContinuationThreadTests
         thread.Flush();
         thread.Add(others[1]);
         thread.Flush();
+        await first.Began.WaitAsync(Patience, Cancellation);
+        LookTwice(thread);
 
         _ = await others[0].Ran.WaitAsync(Patience, Cancellation);
         _ = await others[1].Ran.WaitAsync(Patience, Cancellation);
@@ -79,7 +82,9 @@ public sealed class ContinuationThreadTests
         thread.Add(other);
         Assert.False(thread.TryRunHere());
         Assert.True(thread.HasNoted);
-        thread.Flush();
+        Assert.True(thread.Flush());
+        await held.Began.WaitAsync(Patience, Cancellation);
+        LookTwice(thread);
 
         _ = await other.Ran.WaitAsync(Patience, Cancellation);
         release.Set();
@@ -142,6 +147,35 @@ public sealed class ContinuationThreadTests
         {
             _ = await continuation.Ran.WaitAsync(Patience, Cancellation);
         }
+    }
+
+    [Fact]
+    public async Task Look_is_due_only_while_something_waits_behind_another()
+    {
+        ContinuationThread thread = new(TimeSpan.Zero);
+        thread.Add(new Recorded());
+        Assert.False(thread.Flush(), "alone it holds nobody");
+        Assert.Equal(Instant.Never, thread.LookAt);
+        Recorded[] two = [new(), new()];
+        thread.Add(two[0]);
+        thread.Add(two[1]);
+        Assert.True(thread.Flush());
+        Assert.NotEqual(Instant.Never, thread.LookAt);
+        foreach (Recorded each in two)
+        {
+            _ = await each.Ran.WaitAsync(Patience, Cancellation);
+        }
+
+        LookTwice(thread);
+        Assert.Equal(Instant.Never, thread.LookAt);
+        thread.Dispose();
+    }
+
+    // Once to see what runs, once to see that it still does.
+    private static void LookTwice(ContinuationThread thread)
+    {
+        thread.Look(thread.LookAt);
+        thread.Look(thread.LookAt);
     }
 
     /// <summary>Tells on which thread it ran, after waiting for a release and doing something if there is one.</summary>

@@ -18,6 +18,9 @@ internal sealed class PathState
     /// <summary>How much more than it sent us an unproven address may be sent (RFC 9000 §8.1).</summary>
     private const int AmplificationFactor = 3;
 
+    /// <summary>What an address that was proven once counts for at most, when it must prove itself again.</summary>
+    private const long MaxCreditBytes = 64 * 1024;
+
     private const long BytesBeforeMtuSearch = 10 * MtuSearch.BaseBytes;
 
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(30);
@@ -97,7 +100,8 @@ internal sealed class PathState
     public void Suspect(Instant now)
     {
         IsValidated = false;
-        SentBytes = 0; // what went there while it was proven is not held against it
+        SentBytes = 0; // what went there while it was proven is not held against it, nor is what came from there credit without end
+        ReceivedBytes = Math.Min(ReceivedBytes, MaxCreditBytes);
         BeginRound(now);
     }
 
