@@ -228,7 +228,7 @@ internal abstract partial class NetworkThread : IAsyncDisposable
             while (!isLast);
         }
 #pragma warning disable CA1031 // the shell's edge: whatever escaped the machine ends this node and no more
-        catch (Exception e)
+        catch (Exception e) when (HasTurn) // without it, it is the application's, and unhandled as on any thread of its own
 #pragma warning restore CA1031
         {
             fault = e;
