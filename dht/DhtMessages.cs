@@ -98,9 +98,9 @@ internal ref struct TargetAnswer
         {
             read = reader.TryReadKey(ref key) && key switch
             {
-                0 => TryReadItems(ref reader, out answer.ContactCount, out answer.Contacts) && answer.ContactCount <= MaxContacts,
+                0 => reader.TryReadItems(out answer.ContactCount, out answer.Contacts) && answer.ContactCount <= MaxContacts,
                 1 => TryReadWriteToken(ref reader, out answer.WriteToken),
-                2 => TryReadItems(ref reader, out answer.RecordCount, out answer.Records),
+                2 => reader.TryReadItems(out answer.RecordCount, out answer.Records),
                 3 => answer.HasCursor = reader.TryReadBytes(out answer.Cursor) && answer.Cursor.Length <= TargetQuestion.MaxCursorBytes,
                 4 => reader.TryReadBool(out answer.More),
                 _ => reader.TrySkip(),
@@ -108,27 +108,6 @@ internal ref struct TargetAnswer
         }
 
         return read && reader.AtEnd;
-    }
-
-    private static bool TryReadItems(scoped ref CborReader reader, out int count, out ReadOnlySpan<byte> items)
-    {
-        items = default;
-        if (!reader.TryReadArray(out count))
-        {
-            return false;
-        }
-
-        ReadOnlySpan<byte> start = reader.Rest;
-        for (int i = 0; i < count; i++)
-        {
-            if (!reader.TrySkip())
-            {
-                return false;
-            }
-        }
-
-        items = start[..(start.Length - reader.Rest.Length)];
-        return true;
     }
 
     private static bool TryReadWriteToken(ref CborReader reader, out UInt128? token)

@@ -5,7 +5,6 @@ using Carrier.Core.Identity;
 using Carrier.Driving;
 using Carrier.Gateways;
 using Carrier.Hosting;
-using Carrier.Nat;
 using Carrier.Nat.Mdns;
 using Carrier.Net;
 using Carrier.Node;
@@ -196,22 +195,21 @@ public sealed partial class CarrierNode
         using NetworkChanges changes = new(_logger);
         Instant keptAt = MonotonicClock.Now;
         Instant lookedAt = keptAt;
-        Endpoint[] hosts = HostEndpoints.Of(_thread.Sockets);
-        IPFamilies routed = RouteProbe.RoutedFamilies(_nodesToldOf);
+        Surroundings last = _surroundingsAtStart;
         try
         {
             while (true)
             {
-                (Endpoint[] current, IPFamilies routedNow) = (hosts, routed);
+                Surroundings current = last;
                 if (await changes.WaitAsync(UpkeepInterval, cancellationToken).ConfigureAwait(false) || MonotonicClock.Now - lookedAt >= changes.LookInterval)
                 {
                     lookedAt = MonotonicClock.Now;
-                    (current, routedNow) = (HostEndpoints.Of(_thread.Sockets), RouteProbe.RoutedFamilies(_nodesToldOf));
+                    current = Surroundings.Of(_thread.Sockets, _nodesToldOf);
                 }
 
-                bool isMoved = HostEndpoints.AreOfANetwork(current) && (routedNow != routed || !current.AsSpan().SequenceEqual(hosts));
-                (hosts, routed) = (current, routedNow);
-                LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null, routedNow)).ConfigureAwait(false);
+                bool isMoved = current.AreOther(last);
+                last = current;
+                LatestReport = await _thread.AskAsync(now => LookAround(now, isMoved ? current : null)).ConfigureAwait(false);
                 if (_state.IsKept && MonotonicClock.Now - keptAt >= StateInterval)
                 {
                     keptAt = MonotonicClock.Now;
@@ -229,7 +227,7 @@ public sealed partial class CarrierNode
         }
     }
 
-    private NodeReport LookAround(Instant now, Endpoint[]? hosts, IPFamilies routed)
+    private NodeReport LookAround(Instant now, Surroundings? moved)
     {
         WallClock clock = WallClockNow(now);
         if ((clock.AtAnchor - _thread.Machine.Clock.At(now)).Duration() >= ClockTolerance)
@@ -237,9 +235,9 @@ public sealed partial class CarrierNode
             _thread.Machine.SetClock(clock);
         }
 
-        if (hosts is not null)
+        if (moved is not null)
         {
-            _thread.Machine.SetHostEndpoints(now, hosts, routed);
+            _thread.Machine.SetHostEndpoints(now, moved.Hosts, moved.Routed);
             _linkDiscovery?.LookAround();
         }
 

@@ -26,6 +26,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
     private readonly LocalIdentity? _local;
     private readonly TransportKey? _ownTransportKey;
     private readonly Endpoint[] _nodesToldOf;
+    private readonly Surroundings _surroundingsAtStart;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private Task _upkeep = Task.CompletedTask;
@@ -53,7 +54,8 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
         Instant now = MonotonicClock.Now;
         NodeMachine machine = new(MachineOptions(options, seeds, advertised, sockets), transportKey, _local, random, WallClockNow(now), now);
         _nodesToldOf = [.. seeds.Select(seed => seed.Endpoint), advertised];
-        machine.SetHostEndpoints(now, HostEndpoints.Of(sockets), RouteProbe.RoutedFamilies(_nodesToldOf));
+        _surroundingsAtStart = Surroundings.Of(sockets, _nodesToldOf);
+        machine.SetHostEndpoints(now, _surroundingsAtStart.Hosts, _surroundingsAtStart.Routed);
         machine.Restore(now, _state.Read());
         _thread = new NodeThread(machine, sockets, this, options.SpinBeforeBlocking, _logger);
     }
@@ -121,7 +123,7 @@ public sealed partial class CarrierNode : IAsyncDisposable, INodeEvents
 
     /// <summary>Has sessions for <paramref name="protocol"/> handled until the result is disposed. The session is closed when its handler returns.</summary>
     /// <param name="protocol">What peers name when they connect.</param>
-    /// <param name="handler">Begins where the node wakes the application, never on its network thread, and may block: others go on without it. Its token is cancelled when the node stops. What it throws is logged and closes the session.</param>
+    /// <param name="handler">Begins where the node wakes the application and may block: the network and others go on without it. Its token is cancelled when the node stops. What it throws is logged and closes the session.</param>
     /// <exception cref="InvalidOperationException">The protocol has a handler already.</exception>
     public IDisposable Listen(string protocol, Func<CarrierSession, CancellationToken, Task> handler)
     {

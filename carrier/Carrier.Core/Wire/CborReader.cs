@@ -94,6 +94,28 @@ public ref struct CborReader(ReadOnlySpan<byte> source)
         return skipped;
     }
 
+    /// <summary>Moves past an array of items of any kind; <paramref name="items"/> are their encodings, one after another.</summary>
+    public bool TryReadItems(out int count, out ReadOnlySpan<byte> items)
+    {
+        items = default;
+        if (!TryReadArray(out count))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> start = Rest;
+        for (int i = 0; i < count; i++)
+        {
+            if (!TrySkip())
+            {
+                return false;
+            }
+        }
+
+        items = start[..(start.Length - Rest.Length)];
+        return true;
+    }
+
     /// <summary>Moves past one item of any kind Carrier's formats use.</summary>
     public bool TrySkip() => TrySkipWithin(MaxDepth);
 

@@ -61,7 +61,7 @@ public readonly ref struct ProxyGetAnswer
         {
             bool read = reader.TryReadKey(ref key) && key switch
             {
-                1 => TryReadRecords(ref reader, out count, out records),
+                1 => reader.TryReadItems(out count, out records),
                 2 => reader.TryReadBool(out more),
                 _ => reader.TrySkip(),
             };
@@ -75,26 +75,5 @@ public readonly ref struct ProxyGetAnswer
 
         answer = new() { Records = records, Count = count, HasMore = more };
         return reader.AtEnd && known == 2;
-    }
-
-    private static bool TryReadRecords(scoped ref CborReader reader, out int count, out ReadOnlySpan<byte> records)
-    {
-        records = default;
-        if (!reader.TryReadArray(out count))
-        {
-            return false;
-        }
-
-        ReadOnlySpan<byte> start = reader.Rest;
-        for (int i = 0; i < count; i++)
-        {
-            if (!reader.TrySkip())
-            {
-                return false;
-            }
-        }
-
-        records = start[..(start.Length - reader.Rest.Length)];
-        return true;
     }
 }

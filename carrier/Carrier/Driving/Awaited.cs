@@ -4,7 +4,7 @@ using Carrier.Streams;
 namespace Carrier.Driving;
 
 /// <summary>What the application awaits of the network thread: decided on any thread, completed where the application wakes up, so that what follows the await
-/// never runs on the network thread and seldom wakes the thread pool.</summary>
+/// never runs within a turn of the network thread and seldom wakes the thread pool.</summary>
 internal sealed class Awaited<T>(NodeThread thread) : Continuation
 {
     // Its continuations run in Execute, which is already where they belong.

@@ -35,18 +35,7 @@ public class BlockedScenarios(ITestOutputHelper output)
     {
         using SimulatedWorld world = NewWorld(nodes);
         Kind[] kinds = Enum.GetValues<Kind>();
-        SimulatedNode[] from = [.. kinds.Select(kind => Add(world, kind))], to = [.. kinds.Select(kind => Add(world, kind))];
-        Array.ForEach(to, device => device.Machine.Listen(ReachWorld.Protocol));
-        world.RunUntilReady(TimeSpan.FromSeconds(60));
-        world.Network.RunFor(TimeSpan.FromSeconds(30));
-        for (int pair = 0; pair < kinds.Length * kinds.Length; pair++)
-        {
-            (int a, int b) = (pair / kinds.Length, pair % kinds.Length);
-            (string outcome, TimeSpan took) = world.Dial(from[a], to[b]);
-            output.WriteLine($"{kinds[a]} to {kinds[b]} among {nodes} nodes: {outcome} after {took.TotalMilliseconds:F0} ms");
-            Assert.Equal("session", outcome);
-            Assert.InRange(took.TotalMilliseconds, 0, longest);
-        }
+        world.AssertAllMeet(kinds, kind => Add(world, kind), TimeSpan.FromMilliseconds(longest), output);
     }
 
     /// <summary>UDP passes again and the seeds that tunnelled die: the devices then know other nodes and homes, find and are found, and meet directly.</summary>

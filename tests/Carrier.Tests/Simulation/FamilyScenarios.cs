@@ -116,18 +116,7 @@ public class FamilyScenarios(ITestOutputHelper output)
         using SimulatedWorld world = NewWorld(235);
         AddIPv4Serving(world, nodes);
         Kind[] kinds = [Kind.IPv4, Kind.IPv6, Kind.Both];
-        SimulatedNode[] from = [.. kinds.Select(kind => Add(world, kind))], to = [.. kinds.Select(kind => Add(world, kind))];
-        Array.ForEach(to, device => device.Machine.Listen(ReachWorld.Protocol));
-        world.RunUntilReady(TimeSpan.FromSeconds(60));
-        world.Network.RunFor(TimeSpan.FromSeconds(30));
-        for (int pair = 0; pair < kinds.Length * kinds.Length; pair++)
-        {
-            (int a, int b) = (pair / kinds.Length, pair % kinds.Length);
-            (string outcome, TimeSpan took) = world.Dial(from[a], to[b]);
-            output.WriteLine($"{kinds[a]} to {kinds[b]} among {nodes} nodes: {outcome} after {took.TotalMilliseconds:F0} ms");
-            Assert.Equal("session", outcome);
-            Assert.InRange(took.TotalMilliseconds, 0, 1_000);
-        }
+        world.AssertAllMeet(kinds, kind => Add(world, kind), TimeSpan.FromMilliseconds(1_000), output);
     }
 
     /// <summary>

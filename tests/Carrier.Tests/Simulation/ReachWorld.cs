@@ -88,6 +88,23 @@ internal static class ReachWorld
         return (outcome, world.Network.Now - begun);
     }
 
+    /// <summary>Adds two devices of each kind; one of each dials the other one of each, itself included, and has a session within <paramref name="longest"/>.</summary>
+    public static void AssertAllMeet<T>(this SimulatedWorld world, T[] kinds, Func<T, SimulatedNode> add, TimeSpan longest, ITestOutputHelper output)
+    {
+        SimulatedNode[] from = [.. kinds.Select(add)], to = [.. kinds.Select(add)];
+        Array.ForEach(to, device => device.Machine.Listen(Protocol));
+        world.RunUntilReady(TimeSpan.FromSeconds(60));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        for (int pair = 0; pair < kinds.Length * kinds.Length; pair++)
+        {
+            (int a, int b) = (pair / kinds.Length, pair % kinds.Length);
+            (string outcome, TimeSpan took) = world.Dial(from[a], to[b]);
+            output.WriteLine($"{kinds[a]} to {kinds[b]} among {world.Nodes.Count} nodes: {outcome} after {took.TotalMilliseconds:F0} ms");
+            Assert.Equal("session", outcome);
+            Assert.InRange(took, TimeSpan.Zero, longest);
+        }
+    }
+
     /// <summary>Looks a device up in the network.</summary>
     public static PeerDevice Resolve(this SimulatedWorld world, SimulatedNode from, SimulatedNode device)
     {
