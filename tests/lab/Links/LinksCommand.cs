@@ -17,6 +17,12 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
     /// <summary>A machine that others share takes the processor away now and then.</summary>
     private const int ProbeTries = 3;
 
+    /// <summary>
+    /// The best round trip of many over 50 ms of delay: a packet the emulator let through early is below, one it forgot above. A busy machine adds a millisecond or two, which is
+    /// no fault of it and is told with every case's figures.
+    /// </summary>
+    private const double ProbeMilliseconds = 53;
+
     /// <summary>Packets that may leave a millisecond late because somebody else had the processor.</summary>
     private const double LateFraction = 0.02;
 
@@ -76,7 +82,7 @@ internal sealed class LinksCommand(string bench, TimeSpan time, int repeats)
         double roundTrip = LinkProbe.RoundTripMilliseconds(sender, receiver);
         Throughput throughput = await LinkMeter.FloodAsync(sender, receiver, ProbeMegabits, TimeSpan.FromSeconds(2));
         LinkReport report = (await network.EndAsync(cancellation))[0];
-        bool isSound = roundTrip is >= 50 and < 51 && throughput.LossFraction < 0.001
+        bool isSound = roundTrip is >= 50 and < ProbeMilliseconds && throughput.LossFraction < 0.001
             && throughput.ReceivedMegabits > 0.95 * throughput.SentMegabits && report.Overrun == 0;
         return (
             isSound,
