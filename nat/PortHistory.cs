@@ -18,6 +18,9 @@ internal sealed class PortHistory
     /// <summary>What may lie between two mappings we learn the ports of: an attempt of ours to meet a peer opens many, and so do others.</summary>
     private const int FarPorts = 8_192;
 
+    /// <summary>So many ports drawn from a block lie in one half of it once in a hundred times.</summary>
+    private const int ManyPorts = 8;
+
     private const int FirstUsedPort = 1024;
 
     private readonly List<ushort> _ports = [];
@@ -90,7 +93,7 @@ internal sealed class PortHistory
     private (ushort Lowest, ushort Highest) Range()
     {
         (int least, int greatest) = (_ports.Min(), _ports.Max());
-        int estimate = (greatest - least) * (_ports.Count + 1) / (_ports.Count - 1);
+        int estimate = _ports.Count >= ManyPorts ? greatest - least + 1 : (greatest - least) * (_ports.Count + 1) / (_ports.Count - 1);
         if (estimate >= NatDescription.SmallRangePorts)
         {
             int margin = (greatest - least) * 3 / _ports.Count;

@@ -16,6 +16,10 @@ public enum PunchRole
     /// <summary>Neither port is known, both can be reckoned: both open mappings toward a port the other will have soon.</summary>
     Mirror,
 
+    /// <summary>Neither port can be reckoned, but those of one end are few, and the other's are few or in order: both probe the ports the other may have. Each probe is a mapping
+    /// too, and two of them meet by the birthday paradox; mostly not at the first attempt.</summary>
+    Birthday,
+
     /// <summary>Neither port can be reckoned: the relay stays, unless another candidate answers.</summary>
     Relay,
 }
@@ -24,7 +28,7 @@ public enum PunchRole
 /// <param name="Role">What we do.</param>
 /// <param name="Sockets">Sockets we open toward the peer in one attempt, a mapping each.</param>
 /// <param name="Probes">Ports of the peer's we probe at most in one attempt.</param>
-/// <param name="Attempts">How often it is tried.</param>
+/// <param name="Attempts">How often it is tried; by birthday as often as <see cref="MaxSockets"/> allow.</param>
 /// <param name="IsHeavy">One such attempt runs at a time in a device; others wait.</param>
 public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Probes = 0, int Attempts = 0, bool IsHeavy = false)
 {
@@ -56,8 +60,14 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
 
     private const int MirrorAttempts = 3;
 
+    /// <summary>Mappings toward a home by which an end within a block sees more of it first: with those it has, enough to tell the block's size.</summary>
+    private const int BlockSamples = 6;
+
     /// <summary>How many mappings ahead of the peer's last one the port aimed at is.</summary>
     public const int MirrorLead = 32;
+
+    /// <summary>What one attempt takes of our NAT's mappings.</summary>
+    public int Mappings => Role == PunchRole.Birthday ? Sockets + Probes : Sockets;
 
     public static PunchPlan For(in NatDescription local, in NatDescription remote) => (local.DependsOnPeer, remote.DependsOnPeer) switch
     {
@@ -66,11 +76,20 @@ public readonly record struct PunchPlan(PunchRole Role, int Sockets = 0, int Pro
         (false, true) when !local.LetsInAddress => new(PunchRole.Probe, Probes: Calling(remote).Probes),
         (true, false) or (false, true) => new(PunchRole.Simultaneous),
         _ when local.IsSequential && remote.IsSequential => new(PunchRole.Mirror, MirrorSockets, 0, MirrorAttempts, IsHeavy: true),
+        _ when local.IsBlock && (remote.IsBlock || remote.IsSequential) => Birthday(local, BlockSamples),
+        _ when local.IsSequential && remote.IsBlock => Birthday(remote, samples: 1),
         _ => new(PunchRole.Relay),
     };
 
     /// <summary>The port of the peer's that our mirrored mappings aim at.</summary>
     public static ushort MirrorTarget(in NatDescription remote) => (ushort)(remote.LastPort + (MirrorLead * remote.Step));
+
+    /// <summary>Half of the block at the most: the other half is for whoever else is behind that NAT, until the mappings of this attempt are gone and the next one begins.</summary>
+    private static PunchPlan Birthday(in NatDescription block, int samples)
+    {
+        int mappings = Math.Clamp(block.RangePorts / 2, samples + 1, MaxSockets);
+        return new(PunchRole.Birthday, samples, mappings - samples, IsHeavy: true);
+    }
 
     private static PunchPlan Calling(in NatDescription caller) =>
         caller.IsSequential ? new(PunchRole.Call, SequentialSockets, SequentialProbes, SequentialAttempts)

@@ -94,7 +94,7 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
         {
             LostInUse += found is null ? 0 : 1;
             Forget(key, found);
-            if (ChoosePort(inside.Port) is not { } port)
+            if (ChoosePort(now, inside.Port) is not { } port)
             {
                 return default;
             }
@@ -156,11 +156,19 @@ public sealed class VirtualNat(Endpoint publicAddress, NatBehaviour mapping, Nat
         _ => remote,
     };
 
-    private ushort? ChoosePort(ushort insidePort)
+    private ushort? ChoosePort(Instant now, ushort insidePort)
     {
         if (PreservesPort && _restarts == 0 && !_byPort.ContainsKey(insidePort))
         {
             return insidePort;
+        }
+
+        if (Ports == NatPorts.Block)
+        {
+            foreach (((Endpoint, Endpoint) key, Mapping stale) in _byInside.Where(each => IsOver(now, each.Value)).ToArray())
+            {
+                Forget(key, stale);
+            }
         }
 
         if (Ports == NatPorts.Block && Enumerable.Range(_block, BlockPorts).All(port => _byPort.ContainsKey((ushort)port)))

@@ -58,6 +58,8 @@ internal sealed class PortLocator(HomeMachine? homes, Outbox outbox, RandomSourc
         return false;
     }
 
+    public bool IsAsking(Punch punch) => _pending.Exists(request => request.ForPunch == punch);
+
     public void Forget(Punch punch) => _pending.RemoveAll(request => request.ForPunch == punch);
 
     private sealed record Request(byte[] Transaction, ushort Socket, Endpoint Home, Punch ForPunch);

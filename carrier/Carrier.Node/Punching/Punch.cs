@@ -22,7 +22,7 @@ internal enum PunchStage
     /// <summary>Our sockets are open, or we wait for a mirroring peer's call.</summary>
     Open,
 
-    /// <summary>We probe the ports that the peer called us to.</summary>
+    /// <summary>We probe the ports that the peer called us to, or may have toward us.</summary>
     Probing,
 }
 
@@ -41,8 +41,8 @@ internal sealed class Punch(NodeSession session, PunchPlan plan) : Deadlined
     /// <summary>Sockets opened in the attempt under way.</summary>
     public List<ushort> Sockets { get; } = [];
 
-    /// <summary>Sockets opened in all attempts.</summary>
-    public int SocketsOpened { get; set; }
+    /// <summary>Mappings made in all attempts.</summary>
+    public int Mappings { get; set; }
 
     /// <summary>Where our mappings aim.</summary>
     public Endpoint Target { get; set; }
@@ -56,7 +56,7 @@ internal sealed class Punch(NodeSession session, PunchPlan plan) : Deadlined
     /// <summary>Mutable: taking a probe advances it.</summary>
     public PortProbes Probes;
 
-    /// <summary>Openings sent from each socket.</summary>
+    /// <summary>Openings sent from each socket, or to each port where those are probed from both ends.</summary>
     public int Openings { get; set; }
 
     public Instant EndsAt { get; set; }

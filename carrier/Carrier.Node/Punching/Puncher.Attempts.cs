@@ -12,8 +12,8 @@ internal sealed partial class Puncher
     private void TakeTurn(Instant now, Punch punch)
     {
         // What was taken for a sequence may have turned out to be none.
-        var plan = PunchPlan.For(addresses.Nat, punch.Session.RemoteNat);
-        punch.Plan = plan.Role == PunchRole.Call && punch.Plan.Role == PunchRole.Call ? plan : punch.Plan;
+        var plan = PunchPlan.For(addresses.Nat, punch.Called?.Nat ?? punch.Session.RemoteNat);
+        punch.Plan = plan.Role == punch.Plan.Role && plan.Role is PunchRole.Call or PunchRole.Birthday ? plan : punch.Plan;
         bool isHeavy = punch.Plan.IsHeavy || (punch.Plan.Role == PunchRole.Probe && punch.Called is { Nat.IsSequential: false });
         if (isHeavy && _turn is not null && _turn != punch)
         {
@@ -22,12 +22,16 @@ internal sealed partial class Puncher
             return;
         }
 
-        int mappings = punch.Plan.IsHeavy ? punch.Plan.Sockets : 0;
+        if (punch.Plan.Role == PunchRole.Birthday && now < _nextBirthday)
+        {
+            WaitForMappings(now, punch, _nextBirthday);
+            return;
+        }
+
+        int mappings = punch.Plan.IsHeavy ? punch.Plan.Mappings : 0;
         if (!_mappings.CanSpend(now, MappingRate, mappings))
         {
-            punch.Stage = PunchStage.Due;
-            Wake(punch, now + MappingWait);
-            PassTurn(now, punch);
+            WaitForMappings(now, punch, now + MappingWait);
             return;
         }
 
@@ -55,18 +59,42 @@ internal sealed partial class Puncher
             return;
         }
 
-        punch.Round = punch.Plan.Role == PunchRole.Mirror && !punch.Session.IsInitiator ? punch.Called!.Value.Round : (byte)(punch.Round + 1);
-        bool locates = addresses.Nat.IsSequential || punch.Plan.Role == PunchRole.Simultaneous;
-        if (locates && _leases.TryTake(punch.Session, out ushort socket) && _locator.TryAsk(socket, punch))
+        punch.Round = punch.Plan.Role is PunchRole.Mirror or PunchRole.Birthday && !punch.Session.IsInitiator ? punch.Called!.Value.Round : (byte)(punch.Round + 1);
+        if (TryLocate(punch))
         {
-            punch.Located = default;
-            punch.Stage = PunchStage.Locating;
-            punch.Sockets.Add(socket);
             Wake(punch, now + PortLocator.Patience);
             return;
         }
 
         Open(now, punch);
+    }
+
+    // Who was called to meet now is not waited for so long.
+    private void WaitForMappings(Instant now, Punch punch, Instant until)
+    {
+        bool wasCalled = punch.Plan.Role == PunchRole.Birthday && !punch.Session.IsInitiator;
+        punch.Stage = wasCalled ? PunchStage.Resting : PunchStage.Due;
+        Wake(punch, wasCalled ? Instant.Never : until);
+        PassTurn(now, punch);
+    }
+
+    // Asks where our next mapping will be, or where the next few are.
+    private bool TryLocate(Punch punch)
+    {
+        bool locates = addresses.Nat.IsSequential || punch.Plan.Role is PunchRole.Simultaneous or PunchRole.Birthday;
+        int wanted = !locates ? 0 : punch.Plan.Role == PunchRole.Birthday ? Math.Min(punch.Plan.Sockets, PunchPlan.MaxSockets - punch.Mappings) : 1;
+        punch.Mappings += punch.Plan.Role == PunchRole.Birthday ? wanted : 0;
+        punch.Located = default;
+        for (int i = 0; i < wanted && _leases.TryTake(punch.Session, out ushort socket); i++)
+        {
+            punch.Sockets.Add(socket);
+            if (_locator.TryAsk(socket, punch))
+            {
+                punch.Stage = PunchStage.Locating;
+            }
+        }
+
+        return punch.Stage == PunchStage.Locating;
     }
 
     // Both ends know from the handshake where the other's next mappings will be. The initiator knew first: its openings were there before the responder's arrive.
@@ -84,7 +112,7 @@ internal sealed partial class Puncher
         _locator.Forget(punch);
         punch.Stage = PunchStage.Open;
         punch.Openings = 0;
-        punch.EndsAt = now + (punch.Plan.Role == PunchRole.Call && punch.Plan.IsHeavy ? HeavyTime : LightTime);
+        punch.EndsAt = now + (punch.Plan is { Role: PunchRole.Call, IsHeavy: true } or { Role: PunchRole.Birthday } ? HeavyTime : LightTime);
         if (punch.Plan.Role == PunchRole.Simultaneous)
         {
             OpenFresh(now, punch);
@@ -93,12 +121,18 @@ internal sealed partial class Puncher
 
         _leases.Release(punch.Sockets);
         Call(now, punch);
+        if (punch.Plan.Role == PunchRole.Birthday && !punch.Session.IsInitiator)
+        {
+            ProbeRange(now, punch);
+            return;
+        }
+
         if (punch.Plan.Role == PunchRole.Call)
         {
             punch.Target = punch.Session.RemoteIPv4;
             OpenSockets(now, punch, isOpening: true);
         }
-        else if (!punch.Session.IsInitiator)
+        else if (punch.Plan.Role == PunchRole.Mirror && !punch.Session.IsInitiator)
         {
             OpenMirror(now, punch, isOpening: true);
         }
@@ -132,6 +166,24 @@ internal sealed partial class Puncher
         sessions.Touch(now, session);
     }
 
+    // Both have told where their ports are: we probe some of the peer's, each from another of ours.
+    private void ProbeRange(Instant now, Punch punch)
+    {
+        NatDescription remote = punch.Called!.Value.Nat;
+        punch.Plan = PunchPlan.For(addresses.Nat, remote); // both know more of their blocks by now
+        int wanted = punch.Plan.Role == PunchRole.Birthday ? Math.Min(punch.Plan.Probes, PunchPlan.MaxSockets - punch.Mappings) : 0;
+        if (wanted <= 0)
+        {
+            Rest(now, punch);
+            return;
+        }
+
+        punch.Mappings += wanted;
+        punch.Stage = PunchStage.Probing;
+        punch.Probes = new PortProbes(now, remote, random, wanted);
+        SendProbes(now, punch);
+    }
+
     private void OpenMirror(Instant now, Punch punch, bool isOpening)
     {
         NatDescription remote = punch.Called!.Value.Nat;
@@ -152,13 +204,13 @@ internal sealed partial class Puncher
 
     private void OpenSockets(Instant now, Punch punch, bool isOpening)
     {
-        int wanted = Math.Min(punch.Plan.Sockets, PunchPlan.MaxSockets - punch.SocketsOpened);
+        int wanted = Math.Min(punch.Plan.Sockets, PunchPlan.MaxSockets - punch.Mappings);
         for (int i = 0; i < wanted && _leases.TryTake(punch.Session, out ushort socket); i++)
         {
             punch.Sockets.Add(socket);
         }
 
-        punch.SocketsOpened += punch.Sockets.Count;
+        punch.Mappings += punch.Sockets.Count;
         SendFromSockets(now, punch, isOpening);
     }
 
@@ -174,13 +226,16 @@ internal sealed partial class Puncher
     private void SendProbes(Instant now, Punch punch)
     {
         Endpoint address = punch.Called!.Value.Address;
+        bool isMapping = punch.Plan.Role == PunchRole.Birthday;
+        bool isOpening = isMapping && punch.Openings == 0;
         bool isOverBudget = false;
+        _nextBirthday = isMapping ? now + BirthdayRest : _nextBirthday;
         while (!isOverBudget && punch.Probes.TryTake(now, out ushort port))
         {
             isOverBudget = !_probesPerSourceUnit.TrySpend(now, address.SourceUnit);
             if (!isOverBudget)
             {
-                SendProbe(now, punch.Session, new NetworkPath(address.WithPort(port)), isOpening: false);
+                SendProbe(now, punch.Session, new NetworkPath(address.WithPort(port)), isOpening);
             }
         }
 
@@ -189,10 +244,15 @@ internal sealed partial class Puncher
             drops.Count(DropReason.OverBudget);
         }
 
+        if (isOpening && punch.Probes.IsOver && !isOverBudget)
+        {
+            punch.Openings++;
+            punch.Probes = punch.Probes.Again(now + BirthdayPause);
+        }
+
         if (isOverBudget || punch.Probes.IsOver)
         {
-            punch.Stage = PunchStage.Resting;
-            PassTurn(now, punch);
+            Rest(now, punch);
         }
         else
         {
@@ -223,10 +283,11 @@ internal sealed partial class Puncher
 
         _leases.Release(punch.Sockets);
         PassTurn(now, punch);
-        bool again = punch.Round < punch.Plan.Attempts && punch.SocketsOpened < PunchPlan.MaxSockets;
+        bool again = (punch.Round < punch.Plan.Attempts || punch.Plan.Role == PunchRole.Birthday) && punch.Mappings < PunchPlan.MaxSockets;
         bool leads = punch.Plan.Role == PunchRole.Call || punch.Session.IsInitiator;
         punch.Stage = again && leads ? PunchStage.Due : PunchStage.Resting;
-        Wake(punch, again && leads ? now + (LightTime * punch.Round) : Instant.Never);
+        TimeSpan rest = punch.Plan.Role == PunchRole.Birthday ? BirthdayRest : LightTime * punch.Round;
+        Wake(punch, again && leads ? now + rest : Instant.Never);
     }
 
     private void End(Instant now, Punch punch)

@@ -27,6 +27,7 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
     private TokenBucket _mappings;
     private readonly EndpointBuckets _probesPerSourceUnit = new(ProbesPerSourceUnit, random);
     private Punch? _turn;
+    private Instant _nextBirthday;
     private Instant _sweepAt = Instant.Never;
 
     /// <summary>Attempts toward one network, ours and those it has peers call us to: nobody's call makes us a nuisance for a third.</summary>
@@ -46,6 +47,15 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
 
     /// <summary>The same where both endpoints are known: every challenge may have been answered but for a loss.</summary>
     public static TimeSpan FreshHeadStart => TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long a session has to prove worth a large part of two blocks.</summary>
+    public static TimeSpan BirthdayHeadStart => TimeSpan.FromSeconds(2);
+
+    /// <summary>How long after an attempt that took half of our block the next one may, whichever session it is for: until a router has forgotten its mappings (RFC 4787 REQ-5).</summary>
+    public static TimeSpan BirthdayRest => TimeSpan.FromMinutes(2);
+
+    /// <summary>Both ends have opened their mappings near by before either sends through: one begins a hop later than the other.</summary>
+    public static TimeSpan BirthdayPause => TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long mirrored mappings by what the handshake told have, before both ends ask where they are.</summary>
     public static TimeSpan ToldTime => TimeSpan.FromMilliseconds(300);
@@ -87,6 +97,7 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
         {
             PunchRole.Call => HeadStart,
             PunchRole.Simultaneous => FreshHeadStart,
+            PunchRole.Birthday when session.IsInitiator => BirthdayHeadStart,
             // What the handshake told of a sequence is new enough to be tried at once: its next ports are those toward us.
             PunchRole.Probe or PunchRole.Mirror when session.RemoteNat.IsSequential => TimeSpan.Zero,
             _ => null,
@@ -142,13 +153,16 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
         switch (punch.Plan.Role)
         {
             case PunchRole.Probe when punch.Stage == PunchStage.Resting || (punch.Stage == PunchStage.Probing && call.Nat.IsSequential):
-            case PunchRole.Mirror when !session.IsInitiator && !answersOurs:
+            case PunchRole.Mirror or PunchRole.Birthday when !session.IsInitiator && !answersOurs:
                 _leases.Release(punch.Sockets);
                 punch.Stage = PunchStage.Due;
                 Wake(punch, now);
                 break;
             case PunchRole.Mirror when punch.Stage == PunchStage.Open && punch.Sockets.Count == 0 && answersOurs:
                 OpenMirror(now, punch, isOpening: true);
+                break;
+            case PunchRole.Birthday when punch.Stage == PunchStage.Open && answersOurs:
+                ProbeRange(now, punch);
                 break;
             default:
                 break;
@@ -171,7 +185,10 @@ internal sealed partial class Puncher(LocalAddresses addresses, HomeMachine? hom
         if (punch is { Stage: PunchStage.Locating })
         {
             punch.Located = observed;
-            Open(now, punch);
+            if (!_locator.IsAsking(punch))
+            {
+                Open(now, punch);
+            }
         }
 
         return true;

@@ -108,6 +108,20 @@ public sealed class NatDescriptionTests
     }
 
     [Fact]
+    public void Describe_many_ports_of_a_block_are_the_block()
+    {
+        Random draws = new(3);
+        int exact = 0;
+        for (int i = 0; i < 1_000; i++)
+        {
+            NatDescription nat = Observed([.. Enumerable.Range(0, 9).Select(_ => draws.Next(2048, 2304))]);
+            exact += (nat.LowestPort, nat.HighestPort) == (2048, 2303) ? 1 : 0;
+        }
+
+        Assert.InRange(exact, 960, 1_000);
+    }
+
+    [Fact]
     public void Describe_scattered_ports_are_the_wide_range()
     {
         NatDescription nat = Observed(61_000, 9_000, 33_000);

@@ -23,7 +23,10 @@ public sealed class PunchPlanTests
         { Wide, Open, PunchRole.Simultaneous, PunchRole.Simultaneous },
         { Wide, ByAddress, PunchRole.Simultaneous, PunchRole.Simultaneous },
         { Sequential, ByAddress, PunchRole.Simultaneous, PunchRole.Simultaneous },
-        { Block, Block, PunchRole.Relay, PunchRole.Relay },
+        { Block, Block, PunchRole.Birthday, PunchRole.Birthday },
+        { Block, Sequential, PunchRole.Birthday, PunchRole.Birthday },
+        { Block, Wide, PunchRole.Relay, PunchRole.Relay },
+        { Block with { HighestPort = 5119 }, Block, PunchRole.Relay, PunchRole.Relay },
         { Wide, Wide with { Filtering = NatFiltering.AddressDependent }, PunchRole.Relay, PunchRole.Relay },
         { Sequential, Sequential, PunchRole.Mirror, PunchRole.Mirror },
         { Sequential, Wide, PunchRole.Relay, PunchRole.Relay },
@@ -45,6 +48,23 @@ public sealed class PunchPlanTests
     {
         PunchPlan plan = PunchPlan.For(Cone, Cone);
         Assert.Equal((1, 2, false), (plan.Sockets, plan.Attempts, plan.IsHeavy));
+    }
+
+    [Theory]
+    [InlineData(64)]
+    [InlineData(256)]
+    [InlineData(512)]
+    public void For_two_blocks_leaves_half_of_ours_free(int ports)
+    {
+        PunchPlan plan = PunchPlan.For(Block with { HighestPort = (ushort)(4095 + ports) }, Block);
+        Assert.Equal((ports / 2, true), (plan.Mappings, plan.IsHeavy));
+    }
+
+    [Fact]
+    public void For_a_sequence_against_a_block_aims_as_often_as_the_block_can()
+    {
+        Assert.Equal(128, PunchPlan.For(Sequential, Block).Mappings);
+        Assert.Equal(128, PunchPlan.For(Block, Sequential).Mappings);
     }
 
     [Fact]
@@ -117,6 +137,15 @@ public sealed class PunchPlanTests
     }
 
     [Fact]
+    public void TryTake_of_mappings_toward_a_sequence_are_all_ahead_of_it_and_the_same_again()
+    {
+        PortProbes probes = new(Instant.Zero, Sequential with { LastPort = 5000 }, new SeededRandom(), limit: 40);
+        ushort[] first = [.. TakeAll(probes)], again = [.. TakeAll(probes.Again(Addresses.At(7)))];
+        Assert.Equal(Enumerable.Range(1, 40).Select(i => (ushort)(5000 + (2 * i))), first);
+        Assert.Equal(first, again);
+    }
+
+    [Fact]
     public void TryTake_of_a_block_visits_every_port_once_at_most_500_a_second()
     {
         PortProbes probes = new(Instant.Zero, Block, new SeededRandom());
@@ -148,5 +177,16 @@ public sealed class PunchPlanTests
         }
 
         Assert.Equal(PunchPlan.MaxProbes, seen.Count);
+    }
+
+    private static List<ushort> TakeAll(PortProbes probes)
+    {
+        List<ushort> ports = [];
+        while (probes.TryTake(Addresses.At(100), out ushort port))
+        {
+            ports.Add(port);
+        }
+
+        return ports;
     }
 }

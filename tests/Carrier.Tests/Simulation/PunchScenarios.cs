@@ -144,6 +144,59 @@ public class PunchScenarios(ITestOutputHelper output)
         Assert.InRange(pair.NatA.MostMappings, 1, OwnMappings);
     }
 
+    /// <summary>One in five attempts meets within two blocks, nearly two in five where one end aims; there are two of them, two minutes apart, and half of a block stays free.</summary>
+    [Theory]
+    [InlineData(NatKind.Block, NatKind.Block, 6, 22)]
+    [InlineData(NatKind.Block, NatKind.Sequential, 16, 36)]
+    [InlineData(NatKind.Sequential, NatKind.Block, 16, 36)]
+    public void Small_blocks_meet_as_often_as_reckoned_and_are_never_used_up(NatKind from, NatKind to, int least, int most)
+    {
+        const int Trials = 40;
+        int direct = 0;
+        for (ulong seed = 3_001; seed <= 3_000 + Trials; seed++)
+        {
+            using ReachPair pair = new(seed, from, to);
+            NodeSession session = pair.World.Connect(pair.A, pair.B);
+            for (int second = 0; second < 130 && !session.IsDirect(); second++)
+            {
+                pair.World.Network.RunFor(TimeSpan.FromSeconds(1));
+                Assert.InRange(pair.NatA.LiveMappings(pair.World.Network.Now), 1, (VirtualNat.BlockPorts / 2) + OwnMappings);
+                Assert.InRange(pair.NatB.LiveMappings(pair.World.Network.Now), 1, (VirtualNat.BlockPorts / 2) + OwnMappings);
+            }
+
+            direct += session.IsDirect() ? 1 : 0;
+        }
+
+        output.WriteLine($"{from} to {to}: {direct} of {Trials} direct");
+        Assert.InRange(direct, least, most);
+    }
+
+    [Fact]
+    public void Dials_to_a_host_within_a_block_take_turns_at_half_of_it()
+    {
+        using SimulatedWorld world = ReachWorld.New(12);
+        VirtualNat router = world.NewNat(NatKind.Block);
+        SimulatedNode host = world.AddDeviceBehind(router);
+        host.Machine.Listen(ReachWorld.Protocol);
+        SimulatedNode[] diallers = [.. Enumerable.Range(0, 4).Select(_ => world.AddDeviceBehind(world.NewNat(NatKind.Block)))];
+        world.Bootstrap();
+        NodeSession[] sessions = [.. diallers.Select(dialler => world.Connect(dialler, host))];
+        int attempts = 0;
+        bool wasIdle = true;
+        for (int second = 0; second < 1_200; second++)
+        {
+            world.Network.RunFor(TimeSpan.FromSeconds(1));
+            int live = router.LiveMappings(world.Network.Now);
+            Assert.InRange(live, 1, (VirtualNat.BlockPorts / 2) + OwnMappings);
+            attempts += wasIdle && live > VirtualNat.BlockPorts / 2 ? 1 : 0;
+            wasIdle = live <= VirtualNat.BlockPorts / 2;
+        }
+
+        output.WriteLine($"{attempts} attempts, {sessions.Count(session => session.IsDirect())} of {sessions.Length} direct");
+        Assert.InRange(attempts, 4, 2 * sessions.Length);
+        Assert.All(sessions, session => Assert.False(session.IsRemoved));
+    }
+
     [Theory]
     [InlineData(NatKind.Random, NatKind.Cone)]
     [InlineData(NatKind.Cone, NatKind.Random)]
