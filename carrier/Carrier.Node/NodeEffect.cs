@@ -1,3 +1,4 @@
+using Carrier.Core;
 using Carrier.Core.Identity;
 using Carrier.Core.Session;
 using Carrier.Node.Dialing;
@@ -34,6 +35,9 @@ public enum NodeEffectKind
 
     /// <summary>Nothing more is sent from or awaited at the local socket <see cref="NodeEffect.Socket"/>: close it.</summary>
     CloseSocket,
+
+    /// <summary>A peer's home <see cref="NodeEffect.Remote"/> is out of reach by UDP: open a tunnel to it, if it serves any.</summary>
+    OpenTunnel,
 }
 
 /// <summary>Something the shell must tell the application. Which members mean something, the kind says.</summary>
@@ -44,6 +48,8 @@ public readonly record struct NodeEffect(NodeEffectKind Kind)
     public NodeSession? Session { get; init; }
 
     public ushort Socket { get; init; }
+
+    public Endpoint Remote { get; init; }
 
     public SessionEffect InSession { get; init; }
 

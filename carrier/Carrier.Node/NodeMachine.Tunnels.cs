@@ -17,6 +17,11 @@ public sealed partial class NodeMachine
     {
         _ = isTunnelled ? _tunnelled.Add(remote) : _tunnelled.Remove(remote);
         TellReach(now);
+        if (isTunnelled)
+        {
+            _dialer?.OnTunnelled(now, remote);
+        }
+
         _homes?.Refresh(now, remote);
         if (_tunnelled.Count == 0)
         {
@@ -35,6 +40,13 @@ public sealed partial class NodeMachine
             TellReach(now);
             Settle(now);
         }
+    }
+
+    private bool TryWantedTunnel(out NodeEffect effect)
+    {
+        bool any = _addresses.TryTakeWantedTunnel(out Endpoint home);
+        effect = any ? new NodeEffect(NodeEffectKind.OpenTunnel) { Remote = home } : default;
+        return any;
     }
 
     // Without a tunnel UDP is all there is, and may be slow or blocked toward the seeds alone.

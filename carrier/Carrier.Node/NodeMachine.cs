@@ -190,6 +190,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
             || (_dialer?.TryEffect(out effect) ?? false)
             || (_puncher?.TryEffect(out effect) ?? false)
             || (_acceptor?.TryEffect(out effect) ?? false)
+            || TryWantedTunnel(out effect)
             || _directory.TryEffect(out effect);
     }
 

@@ -110,6 +110,7 @@ public sealed partial class CarrierNode
     private void Start(HomeContact[] seeds)
     {
         _linkDiscovery = StartLinkDiscovery();
+        _thread.OnTunnelWanted = home => Volatile.Read(ref _tunnelClient)?.Want(home);
         _thread.Start();
         NodeMetrics.Add(this);
         _upkeep = RunUpkeepAsync(_stop.Token);

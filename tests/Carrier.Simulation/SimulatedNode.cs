@@ -65,6 +65,12 @@ public sealed class SimulatedNode : IDisposable
     /// <summary>What happened inside sessions, for whoever plays the application.</summary>
     public Action<SimulatedNode, NodeSession, SessionEffect>? OnSession { get; set; }
 
+    /// <summary>Whether devices without UDP get a tunnel here.</summary>
+    public bool ServesTunnels { get; init; }
+
+    /// <summary>What opens a tunnel where the machine wants one; nothing where there are none.</summary>
+    public Action<Endpoint>? OnTunnelWanted { get; set; }
+
     public bool IsReady => Machine.IsReady;
 
     public ulong Dial(TrustId peer, string protocol)
@@ -156,6 +162,9 @@ public sealed class SimulatedNode : IDisposable
                     break;
                 case NodeEffectKind.CloseSocket:
                     Host.CloseSocket(effect.Socket);
+                    break;
+                case NodeEffectKind.OpenTunnel:
+                    OnTunnelWanted?.Invoke(effect.Remote);
                     break;
                 case NodeEffectKind.HandshakeRefused:
                     Refusals.Add(effect.Refusal);

@@ -13,6 +13,8 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     /// <summary>Silence by UDP for 500 ms, then TCP, TLS and the WebSocket's opening.</summary>
     private static readonly TimeSpan TunnelOpening = TimeSpan.FromMilliseconds(700);
 
+    private static readonly TimeSpan WantedTunnelOpening = TimeSpan.FromMilliseconds(200);
+
     private readonly LinkProfile _link = link ?? new LinkProfile();
     private readonly NodeOptions _options = options ?? new NodeOptions();
     private readonly List<SimulatedNode> _nodes = [];
@@ -27,11 +29,11 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
     /// <summary>The seeds that have IPv6 too, at that address.</summary>
     public List<HomeContact> IPv6Seeds { get; } = [];
 
-    /// <summary>Adds a serving node; the first ones are the seeds everybody begins with.</summary>
+    /// <summary>Adds a serving node; the first ones are the seeds everybody begins with, and serve tunnels.</summary>
     public SimulatedNode AddServing(bool isSeed = true)
     {
         VirtualHost host = Network.AddPublicHost(NextPublicAddress(), _link);
-        SimulatedNode node = Add(host, _options with { Serve = true, Advertise = host.Address, Seeds = [.. Seeds] }, owner: null);
+        SimulatedNode node = Add(host, _options with { Serve = true, Advertise = host.Address, Seeds = [.. Seeds] }, owner: null, servesTunnels: isSeed);
         if (isSeed)
         {
             Seeds.Add(node.Contact);
@@ -87,6 +89,13 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         VirtualNat nat = NewSymmetricNat(NatPorts.Random, mappingTimeout: TimeSpan.FromDays(1));
         SimulatedNode device = AddDeviceBehind(nat);
         device.Host.Tunnels = [];
+        device.OnTunnelWanted = remote => Network.Schedule(WantedTunnelOpening, () =>
+        {
+            if (_nodes.Find(node => node.ServesTunnels && node.Host.Address == remote) is { } server)
+            {
+                OpenTunnel(device, server);
+            }
+        });
         Network.Schedule(TunnelOpening, () =>
         {
             device.SetUdpBlocked(true);
@@ -186,9 +195,9 @@ public sealed class SimulatedWorld(ulong seed, LinkProfile? link = null, NodeOpt
         return Add(host, _options with { Seeds = [.. Seeds] }, owner ?? made);
     }
 
-    private SimulatedNode Add(VirtualHost host, NodeOptions options, OwnerKey? owner)
+    private SimulatedNode Add(VirtualHost host, NodeOptions options, OwnerKey? owner, bool servesTunnels = false)
     {
-        SimulatedNode node = new(Network, host, options, owner);
+        SimulatedNode node = new(Network, host, options, owner) { ServesTunnels = servesTunnels };
         _nodes.Add(node);
         return node;
     }

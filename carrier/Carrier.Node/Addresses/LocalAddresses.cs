@@ -9,6 +9,7 @@ namespace Carrier.Node.Addresses;
 internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
 {
     private readonly ReflexiveAddresses _reflexive = new(drops);
+    private readonly WantedTunnels _tunnels = new(drops);
     private readonly byte[] _list = new byte[Candidate.MaxListBytes];
     private readonly byte[] _nat = new byte[NatDescription.Bytes];
     private Endpoint[] _hosts = [];
@@ -105,6 +106,13 @@ internal sealed class LocalAddresses(Endpoint advertised, DropCounters drops)
         contact = named;
         return IsInReach(named) || (homes is not null && homes.TryFindOther(named, out contact) && IsInReach(contact));
     }
+
+    /// <summary>Asks for a tunnel to a peer's home that nothing else leads to; false when that is not what it lacks, or too many were asked for.</summary>
+    public bool TryWantTunnel(Instant now, in HomeContact home) =>
+        _onlyInReach is not null && !_onlyInReach.Contains(home.Endpoint) && IsWorthTrying(home.Candidate) && _tunnels.TryAsk(now, home.Endpoint);
+
+    /// <summary>A home to open a tunnel to.</summary>
+    public bool TryTakeWantedTunnel(out Endpoint home) => _tunnels.TryTake(out home);
 
     /// <summary>Takes what a node that answered our own question says it saw.</summary>
     public void Observe(Instant now, Endpoint reporter, Endpoint observed)

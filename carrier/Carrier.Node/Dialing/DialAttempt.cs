@@ -39,6 +39,11 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
     /// <summary>Homes of the device not asked yet, best first.</summary>
     public Queue<HomeContact> Homes { get; } = new();
 
+    /// <summary>Homes of the device that a tunnel is to lead to, until <see cref="TunnelsUntil"/>.</summary>
+    public List<HomeContact> AwaitingTunnel { get; } = [];
+
+    public Instant TunnelsUntil { get; set; } = Instant.Never;
+
     public HashSet<HomeContact> HomesAsked { get; } = [];
 
     /// <summary>Relay channels to the device that are open.</summary>
@@ -61,10 +66,10 @@ internal sealed class DialAttempt(Dial dial, PeerDevice device, HandshakeInitiat
 
     public TimeSpan RelayGap { get; set; } = FirstRelayGap;
 
-    public Instant WakeAt => Instant.Min(Schedule.NextProbe, Instant.Min(Homes.Count > 0 ? NextHomeAt : Instant.Never, NextRelayAt));
+    public Instant WakeAt => Instant.Min(Schedule.NextProbe, Instant.Min(Instant.Min(Homes.Count > 0 ? NextHomeAt : Instant.Never, NextRelayAt), TunnelsUntil));
 
     /// <summary>No home leads to the device: it names none, or none of them answered.</summary>
-    public bool HasNoHome => Homes.Count == 0 && HomesPending == 0 && Relays.Count == 0;
+    public bool HasNoHome => Homes.Count == 0 && AwaitingTunnel.Count == 0 && HomesPending == 0 && Relays.Count == 0;
 
     /// <summary>Nothing is left to try: no direct probe, no home, no channel.</summary>
     public bool IsExhausted => WakeAt == Instant.Never && HasNoHome;

@@ -70,7 +70,7 @@ internal sealed class Dialer(
     {
         if (!_dials.TryGetValue(id, out Dial? dial))
         {
-            _reconnections.Resolved(id, devices, final);
+            _reconnections.Resolved(now, id, devices, final);
             return;
         }
 
@@ -92,6 +92,9 @@ internal sealed class Dialer(
             Try(now, clock, dial, device);
         }
     }
+
+    /// <summary>A tunnel stands: what waited for it goes on.</summary>
+    public void OnTunnelled(Instant now, Endpoint home) => _initiations.OnTunnelled(now, home);
 
     /// <summary>Whether the dial still runs.</summary>
     public bool IsUnderWay(ulong id) => _dials.ContainsKey(id);

@@ -99,6 +99,11 @@ internal sealed class Initiations(LocalAddresses addresses, HomeMachine? homes, 
             }
         }
 
+        if (attempt.HasNoHome)
+        {
+            AwaitTunnels(now, attempt, device.Record.Homes);
+        }
+
         if (isNew && !ReferenceEquals(attempt.Device, device))
         {
             attempt.Schedule = new PunchSchedule(now);
@@ -106,6 +111,21 @@ internal sealed class Initiations(LocalAddresses addresses, HomeMachine? homes, 
 
         // What a device says on our link is not signed and names no home: it adds to the record, it does not replace it.
         attempt.Device = device.Sequence >= attempt.Device.Sequence ? device : attempt.Device;
+    }
+
+    /// <summary>A tunnel to a home stands: the devices behind it are asked for there.</summary>
+    public void OnTunnelled(Instant now, Endpoint endpoint)
+    {
+        foreach (DialAttempt attempt in _byHandshake.Values)
+        {
+            foreach (HomeContact home in attempt.AwaitingTunnel.Where(home => home.Endpoint == endpoint).ToArray())
+            {
+                _ = attempt.AwaitingTunnel.Remove(home);
+                attempt.Homes.Enqueue(home);
+                attempt.NextHomeAt = Instant.Min(attempt.NextHomeAt, now);
+                _wakes.Set(attempt, attempt.WakeAt);
+            }
+        }
     }
 
     /// <summary>Works on the next attempt whose time has come; false when there is none.</summary>
@@ -152,6 +172,12 @@ internal sealed class Initiations(LocalAddresses addresses, HomeMachine? homes, 
             attempt.Relays.ForEach(path => Send(attempt, path));
             attempt.RelayGap *= 2;
             attempt.NextRelayAt = now + attempt.RelayGap;
+        }
+
+        if (attempt.TunnelsUntil <= now)
+        {
+            attempt.AwaitingTunnel.Clear();
+            attempt.TunnelsUntil = Instant.Never;
         }
 
         _wakes.Set(attempt, attempt.WakeAt);
@@ -227,6 +253,19 @@ internal sealed class Initiations(LocalAddresses addresses, HomeMachine? homes, 
         _ = _byHandshake.Remove(attempt.Initiator.HandshakeId);
         _wakes.Remove(attempt);
         attempt.Dispose();
+    }
+
+    // Without UDP, and with no home of the peer's among our tunnels.
+    private void AwaitTunnels(Instant now, DialAttempt attempt, IReadOnlyList<HomeContact> named)
+    {
+        foreach (HomeContact home in named)
+        {
+            if (!attempt.HomesAsked.Contains(home) && addresses.TryWantTunnel(now, home))
+            {
+                attempt.AwaitingTunnel.Add(home);
+                attempt.TunnelsUntil = now + WantedTunnels.Patience;
+            }
+        }
     }
 
     // One copy to where an answer very likely comes from; everywhere else only when it does not.

@@ -36,7 +36,7 @@ internal sealed class Reconnections(LocalAddresses addresses, HomeMachine? homes
         }
 
         session.ReconnectAt = now + Interval;
-        Request(session, device.Record.Homes);
+        Request(now, session, device.Record.Homes);
         bool searches = !session.IsSought && _searches.Count < MaxWaiting;
         if (searches)
         {
@@ -48,7 +48,7 @@ internal sealed class Reconnections(LocalAddresses addresses, HomeMachine? homes
     }
 
     /// <summary>A lookup found devices, perhaps none: homes that the session's device did not name before are asked too.</summary>
-    public void Resolved(ulong search, IReadOnlyList<PeerDevice> devices, bool final)
+    public void Resolved(Instant now, ulong search, IReadOnlyList<PeerDevice> devices, bool final)
     {
         if (!_searches.TryGetValue(search, out NodeSession? session))
         {
@@ -60,7 +60,7 @@ internal sealed class Reconnections(LocalAddresses addresses, HomeMachine? homes
         {
             if (found.ExchangeKey == known.ExchangeKey && found.Sequence > known.Sequence)
             {
-                Request(session, found.Record.Homes.Except(known.Record.Homes));
+                Request(now, session, found.Record.Homes.Except(known.Record.Homes));
                 session.Device = known = found;
             }
         }
@@ -87,14 +87,23 @@ internal sealed class Reconnections(LocalAddresses addresses, HomeMachine? homes
         return bytes > 0;
     }
 
-    private void Request(NodeSession session, IEnumerable<HomeContact> named)
+    // Once a tunnel stands that one of them needs, the next try finds it in reach.
+    private void Request(Instant now, NodeSession session, IEnumerable<HomeContact> named)
     {
+        bool leads = false;
         foreach (HomeContact contact in named)
         {
-            if (_requests.Count < MaxWaiting && addresses.TryReach(contact, homes, out HomeContact home))
+            bool isInReach = addresses.TryReach(contact, homes, out HomeContact home);
+            leads |= isInReach;
+            if (isInReach && _requests.Count < MaxWaiting)
             {
                 _requests.Enqueue(new ReconnectRequest(session, home));
             }
+        }
+
+        foreach (HomeContact contact in leads ? [] : named)
+        {
+            _ = addresses.TryWantTunnel(now, contact);
         }
     }
 }

@@ -40,6 +40,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
     /// <summary>The live sessions. For the network thread alone.</summary>
     public IReadOnlyCollection<SessionDriver> Sessions => _sessions;
 
+    /// <summary>Who opens a tunnel to a peer's home when the machine wants one; null where there are none. Set before the thread starts.</summary>
+    public Action<Endpoint>? OnTunnelWanted { get; set; }
+
     /// <summary>Where dials are looked for beside the network; null where there is none. Set before the thread starts.</summary>
     public LinkDiscovery? LinkDiscovery { get; set; }
 
@@ -80,6 +83,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
         return true;
     });
 
+    /// <summary>Where the paths that sessions use now lead. Any thread.</summary>
+    public Task<HashSet<Endpoint>> PathsInUseAsync() => AskAsync(_ => _sessions.Select(session => session.Machine.Path.Remote).ToHashSet());
+
     /// <summary>Gives a session of the machine its application half.</summary>
     public SessionDriver Adopt(Instant now, NodeSession session)
     {
@@ -118,6 +124,9 @@ internal sealed class NodeThread(NodeMachine machine, DatagramSockets sockets, I
                     break;
                 case NodeEffectKind.CloseSocket:
                     CloseSocket(effect.Socket);
+                    break;
+                case NodeEffectKind.OpenTunnel:
+                    OnTunnelWanted?.Invoke(effect.Remote);
                     break;
                 case NodeEffectKind.HandshakeRefused:
                     NodeLog.HandshakeRefused(_logger, effect.Refusal);

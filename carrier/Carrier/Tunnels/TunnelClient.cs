@@ -28,6 +28,9 @@ internal sealed class TunnelClient : IAsyncDisposable
     /// <summary>How often UDP is tried while tunnelled.</summary>
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often tunnels to homes of peers are looked at that no session may go through any more.</summary>
+    private static readonly TimeSpan UseInterval = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan KeepAliveInterval = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(30);
@@ -36,14 +39,19 @@ internal sealed class TunnelClient : IAsyncDisposable
     private readonly HomeContact[] _seeds;
     private readonly ushort _port;
     private readonly ILogger _logger;
+    private readonly OnDemandTunnels _onDemand;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _run;
 
     private TunnelClient(NodeThread thread, IEnumerable<HomeContact> seeds, ushort port, ILogger logger)
     {
         (_thread, _seeds, _port, _logger) = (thread, [.. seeds.Take(MaxTunnels)], port, logger);
+        _onDemand = new OnDemandTunnels(thread.PathsInUseAsync, CarryAsync, UseInterval);
         _run = RunAsync(_stop.Token);
     }
+
+    /// <summary>The machine wants a tunnel to a peer's home, while there is no UDP. Any thread.</summary>
+    public void Want(Endpoint home) => _onDemand.Want(home);
 
     /// <summary>Begins to watch.</summary>
     /// <param name="thread">The node's.</param>
@@ -154,14 +162,15 @@ internal sealed class TunnelClient : IAsyncDisposable
             }
         }
 
+        Task onDemand = _onDemand.RunAsync(all.Token);
         try
         {
             _ = await TellBlockedAsync(true).ConfigureAwait(false);
 
             // The first look is at once: UDP may only have been slow.
-            for (; links.Count > 0; await Task.Delay(ProbeInterval, cancellationToken).ConfigureAwait(false))
+            for (; links.Count + _onDemand.Count > 0; await Task.Delay(ProbeInterval, cancellationToken).ConfigureAwait(false))
             {
-                bool[] answers = await Task.WhenAll(links.Keys.Select(seed => UdpProbe.AnswersAsync(seed, cancellationToken))).ConfigureAwait(false);
+                bool[] answers = await Task.WhenAll(_seeds.Select(seed => UdpProbe.AnswersAsync(seed.Endpoint, cancellationToken))).ConfigureAwait(false);
                 bool isBlocked = !answers.Contains(true);
                 _ = await TellBlockedAsync(isBlocked).ConfigureAwait(false);
                 if (isBlocked)
@@ -170,7 +179,7 @@ internal sealed class TunnelClient : IAsyncDisposable
                 }
 
                 // A session may still flow through one: the others give it addresses to be met at directly, and then this one goes too.
-                HashSet<Endpoint> inUse = await _thread.AskAsync(_ => _thread.Sessions.Select(session => session.Machine.Path.Remote).ToHashSet()).ConfigureAwait(false);
+                HashSet<Endpoint> inUse = await _thread.PathsInUseAsync().ConfigureAwait(false);
                 foreach (Endpoint idle in links.Keys.Where(seed => !inUse.Contains(seed)).ToArray())
                 {
                     await EndAsync(links[idle]).ConfigureAwait(false);
@@ -181,6 +190,7 @@ internal sealed class TunnelClient : IAsyncDisposable
         finally
         {
             await all.CancelAsync().ConfigureAwait(false);
+            await onDemand.ConfigureAwait(false);
             foreach ((CancellationTokenSource Stop, Task Run) link in links.Values)
             {
                 await EndAsync(link).ConfigureAwait(false);
@@ -207,22 +217,31 @@ internal sealed class TunnelClient : IAsyncDisposable
         TimeSpan backoff = TimeSpan.FromSeconds(1);
         while (!cancellationToken.IsCancellationRequested)
         {
-            try
-            {
-                using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                patience.CancelAfter(OpeningPatience);
-                WebSocket socket = await ConnectAsync(seed.WithPort(_port).ToIPEndPoint(), proxy: null, patience.Token).ConfigureAwait(false);
-                TunnelLog.Opened(_logger);
-                backoff = TimeSpan.FromSeconds(1);
-                await new Tunnel(socket, seed, _thread).RunAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is WebSocketException or OperationCanceledException or CarrierException)
-            {
-                TunnelLog.NotOpened(_logger, e.GetType().Name);
-            }
-
+            bool stood = await CarryAsync(seed, cancellationToken).ConfigureAwait(false);
+            backoff = stood ? TimeSpan.FromSeconds(1) : backoff;
             await Task.Delay(backoff, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
         }
+    }
+
+    /// <summary>Opens a tunnel and carries until it breaks or is cancelled; false when it never stood.</summary>
+    private async Task<bool> CarryAsync(Endpoint server, CancellationToken cancellationToken)
+    {
+        bool stood = false;
+        try
+        {
+            using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            patience.CancelAfter(OpeningPatience);
+            WebSocket socket = await ConnectAsync(server.WithPort(_port).ToIPEndPoint(), proxy: null, patience.Token).ConfigureAwait(false);
+            TunnelLog.Opened(_logger);
+            stood = true;
+            await new Tunnel(socket, server, _thread).RunAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is WebSocketException or OperationCanceledException or CarrierException)
+        {
+            TunnelLog.NotOpened(_logger, e.GetType().Name);
+        }
+
+        return stood;
     }
 }

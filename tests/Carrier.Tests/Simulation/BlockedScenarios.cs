@@ -1,3 +1,5 @@
+using Carrier.Core;
+using Carrier.Node.Dialing;
 using Carrier.Node.Sessions;
 using Carrier.Simulation;
 
@@ -76,6 +78,42 @@ public class BlockedScenarios(ITestOutputHelper output)
         from.SetUdpBlocked(true);
         to.SetUdpBlocked(true);
         _ = world.Connect(from, to);
+    }
+
+    /// <summary>Seeds enough that a device without UDP and its peer may have no home in common: tunnels to the peer's are opened for the dial, and carry the session when one of its homes dies.</summary>
+    [Fact]
+    public void Device_without_UDP_opens_a_tunnel_to_a_home_of_the_peer()
+    {
+        using SimulatedWorld world = ReachWorld.New(242);
+        SimulatedNode blocked = Add(world, Kind.Blocked);
+        SimulatedNode[] others = [.. Enumerable.Range(0, 4).Select(_ => world.AddServing())];
+        world.Seeds.RemoveRange(0, 3);
+        SimulatedNode peer = Add(world, Kind.Symmetric);
+        peer.Machine.Listen(ReachWorld.Protocol);
+        world.RunUntilReady(TimeSpan.FromSeconds(60));
+        world.Network.RunFor(TimeSpan.FromSeconds(30));
+        Endpoint[] homes = [.. world.Resolve(blocked, peer).Record.Homes.Select(home => home.Endpoint)];
+        Assert.DoesNotContain(homes, blocked.Host.Tunnels!.Contains);
+
+        Action<Endpoint> opens = blocked.OnTunnelWanted!;
+        List<Endpoint> wanted = [];
+        blocked.OnTunnelWanted = wanted.Add;
+        Assert.Equal(nameof(DialFailure.Unreachable), world.Dial(blocked, peer).Outcome);
+        Assert.Equal(homes.Order(), wanted.Order());
+
+        blocked.OnTunnelWanted = opens;
+        (string outcome, TimeSpan took) = world.Dial(blocked, peer);
+        output.WriteLine($"{outcome} after {took.TotalMilliseconds:F0} ms");
+        Assert.Equal("session", outcome);
+        Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromMilliseconds(500));
+
+        NodeSession session = blocked.Dialed.Values.Single();
+        PatternTraffic sent = new(world.Network, blocked), received = new(world.Network, peer);
+        sent.Send(session, streams: 1, bytesEach: 4 << 20);
+        world.Network.RunFor(TimeSpan.FromMilliseconds(200));
+        Assert.InRange(received.ReceivedBytes, 1, (4 << 20) - 1);
+        others.Single(node => node.Host.Address == session.Machine.Path.Remote).Kill();
+        Assert.True(world.Network.RunUntil(() => received.StreamsFinished == 1, TimeSpan.FromSeconds(20)), $"{received.ReceivedBytes} of {4 << 20} bytes came (seed 242)");
     }
 
     private static SimulatedWorld NewWorld(int nodes)
