@@ -2,8 +2,8 @@ namespace Carrier.Nat;
 
 /// <summary>Learns how long a NAT keeps a mapping through which nothing leaves, and from that how often one must be kept alive. Pure; its owner tries the silences.</summary>
 /// <remarks>
-/// A binary search with mappings that nobody needs: the one that matters is kept alive every <see cref="Shortest"/> until a spare one has outlived a longer
-/// silence, and never less often than every <see cref="Longest"/>, so that a home's death or a changed address shows within half a minute.
+/// A binary search with one mapping at a time: each is kept alive every <see cref="Shortest"/> until one has outlived a longer silence, and never less often
+/// than every <see cref="Longest"/>, so that a home's death or a changed address shows within half a minute.
 /// A silence must be <see cref="Margin"/> times the interval it allows: intervals are drawn a tenth longer at times, and a NAT's clock is coarse.
 /// </remarks>
 public sealed class MappingLifetime
@@ -24,7 +24,7 @@ public sealed class MappingLifetime
     /// <summary>How often a mapping is to be kept alive, before jitter of at most a tenth.</summary>
     public TimeSpan Interval { get; private set; } = Shortest;
 
-    /// <summary>The silence to try next on a mapping that nobody needs; zero when enough is known.</summary>
+    /// <summary>The silence to try next on a mapping that can be spared for so long; zero when enough is known.</summary>
     public TimeSpan NextSilence
     {
         get

@@ -73,8 +73,7 @@ public sealed partial class NodeMachine
             _ = _sessions.TryHandle(now, path, datagram, EcnCodepoint.NotCapable, out _);
         }
         else if (datagram[0] > LastStunByte
-            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true
-                && _mappingTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
+            || (_puncher?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true && _natTest?.TryHandleStun(now, path.Socket, path.Remote, datagram) != true))
         {
             Drops.Count(DropReason.UnknownKind);
         }

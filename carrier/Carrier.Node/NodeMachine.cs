@@ -88,7 +88,7 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
         SocketLeases sockets = new();
         _puncher = local is null ? null : new Puncher(_addresses, _homes, _sessions, sockets, _outbox, random, Drops);
         _natTest = _homes is null ? null : new NatTest(_homes, _addresses, sockets, _outbox, random);
-        _mappingTest = _homes is null ? null : new MappingTest(_homes, _addresses, sockets, _outbox, random);
+        _mappingTest = _homes is null ? null : new MappingTest(_homes, _addresses, _tunnelled, local!.Device.ExchangeKey, random);
         _proxies = _homes is null ? null : new DhtProxyClient(_dht, _homes, local!.Device.ExchangeKey);
         _dht.HasProxies = _proxies is not null;
         _directory = new PeerDirectory(local, _dht, _addresses, _homes, _known, _floors);
@@ -117,6 +117,11 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Handle(Instant now, Endpoint remote, Span<byte> datagrams, int segmentBytes, EcnCodepoint ecn = EcnCodepoint.NotCapable)
     {
+        if (_mappingTest is { IsSilent: true })
+        {
+            _mappingTest.Heard(now, remote, datagrams);
+        }
+
         NetworkPath path = new(remote);
         for (int offset = 0; offset < datagrams.Length;)
         {
@@ -167,12 +172,20 @@ public sealed partial class NodeMachine : IDatagramMachine, IDisposable
 
     /// <summary>Small messages first, then relayed packets, then the sessions in turn.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit) =>
-        _outbox.TryTransmit(buffer, out transmit)
-        || _dht.TryTransmit(now, buffer, out transmit)
-        || (_homes?.TryTransmit(now, buffer, out transmit) ?? false)
-        || (_services?.Relay.TryTransmit(now, buffer, out transmit) ?? false)
-        || _sessions.TryTransmit(now, buffer, out transmit);
+    public bool TryTransmit(Instant now, Span<byte> buffer, out Transmit transmit)
+    {
+        bool isSending = _outbox.TryTransmit(buffer, out transmit)
+            || _dht.TryTransmit(now, buffer, out transmit)
+            || (_homes?.TryTransmit(now, buffer, out transmit) ?? false)
+            || (_services?.Relay.TryTransmit(now, buffer, out transmit) ?? false)
+            || _sessions.TryTransmit(now, buffer, out transmit);
+        if (isSending && _mappingTest is { IsSilent: true })
+        {
+            _mappingTest.Spoke(now, transmit.Path);
+        }
+
+        return isSending;
+    }
 
     /// <summary>The next thing to tell the application, until false.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -1,73 +1,83 @@
 using System.Net.Sockets;
 using Carrier.Core;
+using Carrier.Core.Crypto;
 using Carrier.Nat;
 using Carrier.Node.Homes;
-using Carrier.Node.Punching;
-using Carrier.Node.Transport;
 
 namespace Carrier.Node.Addresses;
 
-/// <summary>Tries silences on mappings that nobody needs, for <see cref="MappingLifetime"/> (the test of RFC 5780 §4.6).</summary>
-/// <remarks>
-/// A socket of its own asks a home by STUN where it is seen, once more when its mapping is no longer new, and is then silent. When the silence is over the
-/// home is asked, from the node's own socket, to knock there: what arrives passed a mapping that still lives. Six small datagrams a try, four tries
-/// at most, one mapping at a time: what outlived its silence is tried with the next one. Again after a day, when a mapping was lost, and on another network.
-/// </remarks>
-internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, SocketLeases sockets, Outbox outbox, RandomSource random)
-{
-    /// <summary>Datagrams of each kind before silence is believed.</summary>
-    private const int MaxTries = 3;
+/// <summary>A home to be asked to knock at the node's own socket after a while.</summary>
+internal readonly record struct KnockLaterRequest(HomeContact Home, PublicKey Device, byte[] TransactionId, int DelaySeconds);
 
-    private readonly Queue<KnockRequest> _requests = new();
-    private readonly byte[] _whereTransaction = new byte[StunMessage.TransactionIdBytes];
-    private byte[] _knockTransaction = [];
+/// <summary>Tries silences on a mapping that the device has anyway, for <see cref="MappingLifetime"/> (the test of RFC 5780 §4.6).</summary>
+/// <remarks>
+/// One home of three is asked to knock after a while, and sent nothing until then: a knock that arrives passed a mapping that still lives. The two others serve whoever dials meanwhile.
+/// Anything else that passes between that home and the node's own socket spoils the try, and is served as ever. Two knocks in a row that do not come mean that the silence was
+/// too long, and after each the device registers there at once, since the home may know a mapping that is gone. Homes take turns, so that one that withholds its knocks proves
+/// nothing. Five small datagrams a try, at most eight tries. Again after a day, when a mapping was lost, and on another network.
+/// </remarks>
+/// <param name="device">The exchange key by which homes know the device.</param>
+/// <param name="tunnelled">Homes that are not reached by UDP.</param>
+internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, IReadOnlySet<Endpoint> tunnelled, PublicKey device, RandomSource random)
+{
+    /// <summary>Homes that have to answer while one is tried.</summary>
+    private const int OtherHomes = 2;
+
+    /// <summary>Knocks that do not come before a silence counts as too long: one may be lost on its way.</summary>
+    private const int MissesBelieved = 2;
+
+    /// <summary>After so many tries in a row that told nothing the rest is no longer doubled: an hour.</summary>
+    private const int MaxDoublings = 6;
+
+    private readonly Queue<KnockLaterRequest> _requests = new();
+    private byte[] _transaction = [];
     private HomeContact _home;
-    private Endpoint _seenAt;
     private TimeSpan _silence;
+    private Instant _silentSince;
     private Stage _stage;
-    private ushort _socket;
-    private int _tries;
-    private int _knocks;
-    private bool _isNew;
+    private int _turn;
+    private int _misses;
+    private int _futile;
 
     private enum Stage
     {
         Resting,
 
-        /// <summary>The home is asked where it sees the socket, twice.</summary>
-        Locating,
+        /// <summary>A home is asked to knock later.</summary>
+        Asking,
 
-        /// <summary>Nothing is sent.</summary>
+        /// <summary>Nothing is sent to it.</summary>
         Silent,
-
-        /// <summary>The home knocks.</summary>
-        Listening,
     }
 
-    /// <summary>How long after the first home there was the first try begins. Longer intervals pay over hours: a program that runs for minutes, or a device on its way, is spared the test and its NAT the mapping.</summary>
+    /// <summary>How long after the first home there was the first try begins. Longer intervals pay over hours: a program that runs for minutes, or a device on its way, is spared the test.</summary>
     public static TimeSpan Rest => TimeSpan.FromMinutes(5);
 
-    /// <summary>What a mapping is used for before its silence: Linux keeps one of less than two seconds for 30 s and then for 120, and a home's is never so new.</summary>
-    public static TimeSpan Ageing => TimeSpan.FromSeconds(3);
+    /// <summary>Between two tries. Linux keeps a mapping of less than two seconds for 30 s and then for 120: one that was lost and made anew is older when its turn comes again.</summary>
+    public static TimeSpan Pause => TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a try that told nothing is rested from.</summary>
+    /// <summary>How long a try that told nothing is rested from; doubled each time, since it may be that the homes do not know the question or are never silent.</summary>
     public static TimeSpan RetryDelay => TimeSpan.FromMinutes(1);
 
     /// <summary>After this a NAT is asked anew: routers are updated and replaced.</summary>
     public static TimeSpan Validity => TimeSpan.FromHours(24);
 
-    public static TimeSpan Patience => TimeSpan.FromMilliseconds(400);
+    /// <summary>How far a knock may be from its time, either way: less than <see cref="MappingLifetime.Margin"/> allows for.</summary>
+    public static TimeSpan Patience => TimeSpan.FromSeconds(1);
 
     public Instant NextDeadline { get; private set; } = Instant.Never;
+
+    /// <summary>Whether what passes between the node's own socket and one home matters: tell it by <see cref="Heard"/> and <see cref="Spoke"/>.</summary>
+    public bool IsSilent => _stage == Stage.Silent;
 
     private bool IsDone => homes.MappingLifetime.NextSilence == TimeSpan.Zero;
 
     /// <summary>The device's homes became others.</summary>
     public void HomesChanged(Instant now)
     {
-        if (_stage == Stage.Resting && NextDeadline == Instant.Never)
+        if (_stage != Stage.Resting || NextDeadline == Instant.Never)
         {
-            NextDeadline = now + Rest;
+            End(now, now + Rest);
         }
     }
 
@@ -75,7 +85,8 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
     public void Restart(Instant now)
     {
         homes.MappingLifetime.Forget();
-        End(now + Rest);
+        (_misses, _futile) = (0, 0);
+        End(now, now + Rest);
     }
 
     public void HandleTimeout(Instant now)
@@ -85,72 +96,117 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
             return;
         }
 
-        _tries++;
-        switch (_stage)
+        if (_stage == Stage.Silent)
         {
-            case Stage.Resting:
-                Begin(now);
-                break;
-            case Stage.Locating when _tries <= MaxTries:
-                Locate(now);
-                break;
-            case Stage.Silent:
-                (_stage, _tries) = (Stage.Listening, 1);
-                AskForKnock(now);
-                break;
-            case Stage.Listening when _tries <= MaxTries:
-                AskForKnock(now);
-                break;
-            case Stage.Listening when _knocks > 1:
-                homes.MappingLifetime.Lost(_silence);
-                End(now + (IsDone ? Validity : Patience)); // its mapping is gone: another socket's is tried
-                break;
-            default:
-                End(now + RetryDelay);
-                break;
+            Missed(now);
+        }
+        else
+        {
+            Begin(now);
         }
     }
 
-    /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Answered"/>, or not at all.</summary>
-    public bool TryRequest(out KnockRequest request) => _requests.TryDequeue(out request);
+    /// <summary>A home to ask, for the owner of the sealed calls; it reports by <see cref="Answered"/> or <see cref="Refused"/>.</summary>
+    public bool TryRequest(out KnockLaterRequest request) => _requests.TryDequeue(out request);
 
-    /// <summary>The home said whether it knocked.</summary>
-    public void Answered(in KnockRequest request, KnockAnswer answer) =>
-        _knocks += request.TransactionId == _knockTransaction && answer.Status == KnockStatus.Sent ? 1 : 0;
-
-    /// <summary>Takes a STUN message that came to a socket other than the node's own; true when it belongs to the test.</summary>
-    public bool TryHandleStun(Instant now, ushort socket, Endpoint remote, ReadOnlySpan<byte> datagram)
+    /// <summary>The home said whether it will knock.</summary>
+    public void Answered(Instant now, in KnockLaterRequest request, KnockAnswer answer)
     {
-        if (socket != _socket || remote != _home.Endpoint || !StunMessage.TryParse(datagram, out StunMessage message) || message.Class != StunClass.Success)
+        if (_stage != Stage.Asking || request.TransactionId != _transaction)
         {
-            return false;
+            return;
         }
 
-        if (_stage == Stage.Locating && message.TransactionId.SequenceEqual(_whereTransaction))
+        Instant latest = now + _silence + Patience;
+        if (answer.Status == KnockStatus.Sent && homes.TryFallSilent(now, _home.Endpoint, until: latest + Patience))
         {
-            Located(now, message.MappedAddress);
-            return true;
+            (_stage, _silentSince, NextDeadline) = (Stage.Silent, now, latest);
+        }
+        else
+        {
+            Spoil(now);
+        }
+    }
+
+    /// <summary>The home did not answer, or does not know the question. Where none does, keepalives stay as they are.</summary>
+    public void Refused(Instant now, in KnockLaterRequest request)
+    {
+        if (_stage == Stage.Asking && request.TransactionId == _transaction)
+        {
+            Spoil(now);
+        }
+    }
+
+    /// <summary>Takes note of what came to the node's own socket while <see cref="IsSilent"/>: the knock, or what spoils the try.</summary>
+    public void Heard(Instant now, Endpoint remote, ReadOnlySpan<byte> datagram)
+    {
+        if (remote != _home.Endpoint)
+        {
+            return;
         }
 
-        bool isKnock = _stage == Stage.Listening && message.TransactionId.SequenceEqual(_knockTransaction);
-        if (isKnock)
+        bool isKnock = StunMessage.TryParse(datagram, out StunMessage message) && message.Class == StunClass.Success && message.TransactionId.SequenceEqual(_transaction);
+        if (isKnock && now - _silentSince >= _silence - Patience)
         {
             homes.MappingLifetime.Survived(_silence);
             Next(now);
         }
-
-        return isKnock;
+        else
+        {
+            Spoil(now);
+        }
     }
 
-    // Without a NAT there is no mapping; without a home, nobody to knock.
+    /// <summary>Takes note of what leaves while <see cref="IsSilent"/>.</summary>
+    public void Spoke(Instant now, in NetworkPath path)
+    {
+        if (path.Remote == _home.Endpoint && path.Socket == 0)
+        {
+            Spoil(now);
+        }
+    }
+
+    private void Missed(Instant now)
+    {
+        homes.Refresh(now, _home.Endpoint); // before it is taken for a mapping lost in use, which it is not
+        if (homes.CopyAnswering(new HomeContact[HomeMachine.MaxHomes]) < OtherHomes)
+        {
+            Spoil(now); // it is not the mapping
+        }
+        else if (++_misses < MissesBelieved)
+        {
+            _futile = 0;
+            End(now, now + Pause);
+        }
+        else
+        {
+            homes.MappingLifetime.Lost(_silence);
+            Next(now);
+        }
+    }
+
+    private void Next(Instant now)
+    {
+        (_misses, _futile) = (0, 0);
+        End(now, now + (IsDone ? Validity : Pause));
+    }
+
+    // Without a NAT there is no mapping, and NAT is of IPv4.
     private void Begin(Instant now)
     {
         HomeContact[] contacts = new HomeContact[HomeMachine.MaxHomes];
-        HomeContact[] usable = [.. contacts[..homes.CopyHomes(contacts)].Where(home => home.Endpoint.IsIPv4)];
-        bool isBehindNat = addresses.Mapping != NatMapping.None && addresses.Reflexive(AddressFamily.InterNetwork).Scope == AddressScope.Global;
-        if (!isBehindNat || usable.Length == 0 || !sockets.TryTake(null, out _socket))
+        if (homes.CopyHomes(contacts) <= OtherHomes)
         {
-            End(usable.Length == 0 ? Instant.Never : now + RetryDelay);
+            End(now, Instant.Never); // another home will be heard of
+            return;
+        }
+
+        HomeContact[] answering = contacts[..homes.CopyAnswering(contacts)];
+        HomeContact[] usable = [.. answering.Where(home => home.Endpoint.IsIPv4 && !tunnelled.Contains(home.Endpoint))];
+        bool isBehindNat = addresses.Mapping != NatMapping.None && addresses.Reflexive(AddressFamily.InterNetwork).Scope == AddressScope.Global;
+        if (!isBehindNat || answering.Length <= OtherHomes || usable.Length == 0)
+        {
+            Spoil(now);
             return;
         }
 
@@ -159,67 +215,25 @@ internal sealed class MappingTest(HomeMachine homes, LocalAddresses addresses, S
             homes.MappingLifetime.Forget(); // what was learnt is a day old
         }
 
-        _home = usable[0];
-        Try(now);
+        _home = usable[_turn++ % usable.Length];
+        _silence = TimeSpan.FromSeconds(Math.Floor(homes.MappingLifetime.NextSilence.TotalSeconds));
+        _transaction = new byte[StunMessage.TransactionIdBytes];
+        random.Fill(_transaction);
+        _requests.Enqueue(new KnockLaterRequest(_home, device, _transaction, (int)_silence.TotalSeconds));
+        (_stage, NextDeadline) = (Stage.Asking, Instant.Never);
     }
 
-    private void Try(Instant now)
-    {
-        _silence = homes.MappingLifetime.NextSilence;
-        random.Fill(_whereTransaction);
-        _knockTransaction = new byte[StunMessage.TransactionIdBytes];
-        random.Fill(_knockTransaction);
-        (_stage, _isNew, _tries, _knocks) = (Stage.Locating, true, 1, 0);
-        Locate(now);
-    }
+    // Nothing was learnt.
+    private void Spoil(Instant now) => End(now, now + (RetryDelay * (1 << Math.Min(_futile++, MaxDoublings))));
 
-    private void Locate(Instant now)
+    private void End(Instant now, Instant next)
     {
-        Span<byte> request = stackalloc byte[StunMessage.HeaderBytes];
-        outbox.Add(new NetworkPath(_home.Endpoint, Socket: _socket), request[..StunMessage.WriteBindingRequest(request, _whereTransaction)]);
-        NextDeadline = now + Patience;
-    }
-
-    private void Located(Instant now, Endpoint seenAt)
-    {
-        if (_isNew)
+        if (_stage == Stage.Silent)
         {
-            random.Fill(_whereTransaction);
-            (_isNew, _tries, NextDeadline) = (false, 0, now + Ageing);
-        }
-        else
-        {
-            (_stage, _seenAt, NextDeadline) = (Stage.Silent, seenAt, now + _silence);
-        }
-    }
-
-    private void AskForKnock(Instant now)
-    {
-        _requests.Enqueue(new KnockRequest(_home, _seenAt.Port, _knockTransaction, FromOtherPort: false));
-        NextDeadline = now + Patience;
-    }
-
-    // By the same socket, so that no second mapping is held.
-    private void Next(Instant now)
-    {
-        if (IsDone)
-        {
-            End(now + Validity);
-        }
-        else
-        {
-            Try(now);
-        }
-    }
-
-    private void End(Instant next)
-    {
-        if (_socket != 0)
-        {
-            sockets.Release(_socket);
+            homes.EndSilence(now, _home.Endpoint);
         }
 
-        (_stage, _socket, NextDeadline) = (Stage.Resting, 0, next);
+        (_stage, NextDeadline) = (Stage.Resting, next);
         _requests.Clear();
     }
 }

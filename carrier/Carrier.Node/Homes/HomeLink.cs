@@ -20,6 +20,7 @@ internal sealed class HomeLink(HomeContact contact, MappingLifetime lifetime)
     private readonly byte[] _transaction = new byte[StunMessage.TransactionIdBytes];
     private int _unanswered;
     private bool _due;
+    private Instant _leaseEndsAt;
 
     public HomeContact Contact { get; } = contact;
 
@@ -51,8 +52,27 @@ internal sealed class HomeLink(HomeContact contact, MappingLifetime lifetime)
         Failures = 0;
         Observed = answer.Observed;
         AskAt = now + Jittered(answer.Lease / 2, random);
+        _leaseEndsAt = now + answer.Lease;
         Rest(now, random);
     }
+
+    /// <summary>Whether the home answered all it was asked.</summary>
+    public bool IsAnswering => State == HomeLinkState.Registered && !IsAsking && _unanswered == 0;
+
+    /// <summary>Sends nothing until <see cref="CheckNow"/>, which comes before <paramref name="until"/>; a renewal of the lease waits. False where the home does not answer, or the lease cannot wait.</summary>
+    public bool TryFallSilent(Instant until)
+    {
+        if (!IsAnswering || until >= _leaseEndsAt)
+        {
+            return false;
+        }
+
+        (KeepAliveAt, AskAt) = (Instant.Never, Instant.Max(AskAt, until));
+        return true;
+    }
+
+    /// <summary>Keeps alive sooner than it would have; not where it is silent.</summary>
+    public void KeepAliveBy(Instant latest) => KeepAliveAt = KeepAliveAt == Instant.Never ? Instant.Never : Instant.Min(KeepAliveAt, latest);
 
     /// <summary>The keepalive's time came: a request is to be sent, or, after too many without an answer, false: ask the home itself.</summary>
     public bool TryKeepAlive(Instant now, RandomSource random)

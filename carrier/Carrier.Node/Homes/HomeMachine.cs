@@ -10,7 +10,7 @@ namespace Carrier.Node.Homes;
 /// unanswered ones, or a changed endpoint, make the machine register again, which decides whether the home lives. Nothing grows
 /// beyond <see cref="HomeCandidates.MaxCandidates"/> nodes and one outstanding question a home.
 /// </remarks>
-public sealed class HomeMachine
+public sealed partial class HomeMachine
 {
     /// <summary>Homes wanted: one may die and one be unreachable for a dialler.</summary>
     public const int MaxHomes = DeviceRecord.MaxHomes;
@@ -160,6 +160,7 @@ public sealed class HomeMachine
             _homesChanged |= link.State == HomeLinkState.Registering;
             _candidates.Succeeded(link.Contact, rtt);
             link.Registered(now, answer with { Lease = Longer(answer.Lease, ShortestLease) }, _random);
+            KeepSocketAlive(now);
         }
         else if (answer.Status == RegisterStatus.ClockSkew && link.Failures == 0)
         {
@@ -205,6 +206,7 @@ public sealed class HomeMachine
         {
             if (link.Contact.Endpoint == remote && link.TryTakeKeepAlive(now, message, _random))
             {
+                KeepSocketAlive(now);
                 observed = message.MappedAddress;
                 LostMapping |= observed != link.Observed && link.State == HomeLinkState.Registered;
                 if (observed != link.Observed && link.State == HomeLinkState.Registered && !link.IsAsking)

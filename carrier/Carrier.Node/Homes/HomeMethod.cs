@@ -9,4 +9,5 @@ public enum HomeMethod
     Knock = 19,
     ProxyGet = 20,
     ProxyPut = 21,
+    KnockLater = 22,
 }

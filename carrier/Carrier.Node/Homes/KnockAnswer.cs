@@ -5,14 +5,17 @@ namespace Carrier.Node.Homes;
 /// <summary>How a home took a knock question. Values are on the wire: never renumber.</summary>
 public enum KnockStatus
 {
-    /// <summary>It was sent.</summary>
+    /// <summary>It was sent, or will be.</summary>
     Sent = 0,
 
     /// <summary>The asker's network asks too often.</summary>
     OverQuota = 1,
+
+    /// <summary>Later, and not to somebody who is not registered here, or elsewhere than where he asks from.</summary>
+    NotRegistered = 2,
 }
 
-/// <summary>The answer to <c>knock</c>: <c>{ 1: status (uint) }</c>. Unknown keys are skipped; a status yet unknown counts as a refusal.</summary>
+/// <summary>The answer to <c>knock</c> and <c>knock later</c>: <c>{ 1: status (uint) }</c>. Unknown keys are skipped; a status yet unknown counts as a refusal.</summary>
 public readonly record struct KnockAnswer(KnockStatus Status)
 {
     /// <summary>The longest body encoded.</summary>

@@ -20,6 +20,9 @@ internal sealed class Registration(ProvenDevice device, Endpoint endpoint)
     /// <summary>Lookups and puts under way for it.</summary>
     public int ProxiedUnderWay { get; set; }
 
+    /// <summary>The knock it asked for last (<see cref="Serving.DelayedKnocks"/>); null when there is none to come.</summary>
+    public byte[]? KnockTransaction { get; set; }
+
     /// <summary>The time in the device's newest proof, by its own clock.</summary>
     public UnixTime SignedAt { get; set; }
 }

@@ -32,19 +32,33 @@ internal sealed class Knocks(Outbox outbox, RandomSource random, DropCounters dr
             return 0;
         }
 
-        if (!_perSourceUnit.CanSpend(now, remote.SourceUnit) || !_all.TrySpend(now, Rate))
+        if (!TrySpend(now, remote))
         {
-            drops.Count(DropReason.RateLimited);
             return new KnockAnswer(KnockStatus.OverQuota).Encode(answer);
         }
 
-        _perSourceUnit.Spend(now, remote.SourceUnit);
-        NetworkPath path = new(remote.WithPort(question.Port), Socket: question.FromOtherPort ? OtherSocket : (ushort)0);
-        if (outbox.TryReserve(StunServer.MaxAnswerBytes, out Span<byte> room))
+        Send(new NetworkPath(remote.WithPort(question.Port), Socket: question.FromOtherPort ? OtherSocket : (ushort)0), question.TransactionId);
+        return new KnockAnswer(KnockStatus.Sent).Encode(answer);
+    }
+
+    /// <summary>Takes one knock from what the asker's network and all together may have.</summary>
+    public bool TrySpend(Instant now, Endpoint remote)
+    {
+        if (!_perSourceUnit.CanSpend(now, remote.SourceUnit) || !_all.TrySpend(now, Rate))
         {
-            outbox.Commit(path, StunMessage.WriteBindingSuccess(room, question.TransactionId, path.Remote));
+            drops.Count(DropReason.RateLimited);
+            return false;
         }
 
-        return new KnockAnswer(KnockStatus.Sent).Encode(answer);
+        _perSourceUnit.Spend(now, remote.SourceUnit);
+        return true;
+    }
+
+    public void Send(in NetworkPath path, ReadOnlySpan<byte> transactionId)
+    {
+        if (outbox.TryReserve(StunServer.MaxAnswerBytes, out Span<byte> room))
+        {
+            outbox.Commit(path, StunMessage.WriteBindingSuccess(room, transactionId, path.Remote));
+        }
     }
 }

@@ -20,6 +20,7 @@ internal sealed class PublicServices
     private readonly StunServer _stun;
     private readonly HomeServer _homes;
     private readonly Knocks _knocks;
+    private readonly DelayedKnocks _delayedKnocks;
     private readonly SerialFloors _floors;
     private readonly Outbox _outbox;
     private readonly DhtProxy _proxy;
@@ -35,6 +36,7 @@ internal sealed class PublicServices
         _stun = new StunServer(random, drops);
         Relay = new RelayMachine(options.Relay, random, drops);
         _homes = new HomeServer(transportKey, Verify, Relay, options.Homes, random, drops);
+        _delayedKnocks = new DelayedKnocks(_homes, _knocks, drops);
         _proxy = new DhtProxy(dht, rpc, _homes, addresses, tunnelled, floors, options.Homes, random, drops);
     }
 
@@ -45,11 +47,12 @@ internal sealed class PublicServices
     /// <summary>Whether new registrations are declined: the node is about to stop.</summary>
     public bool IsDraining { get; set; }
 
-    public Instant NextDeadline => Instant.Min(Instant.Min(_homes.NextDeadline, _proxy.NextDeadline), Relay.NextDeadline);
+    public Instant NextDeadline => Instant.Min(Instant.Min(_homes.NextDeadline, _delayedKnocks.NextDeadline), Instant.Min(_proxy.NextDeadline, Relay.NextDeadline));
 
     public void HandleTimeout(Instant now)
     {
         _homes.HandleTimeout(now);
+        _delayedKnocks.HandleTimeout(now);
         _proxy.HandleTimeout(now);
         if (Relay.NextDeadline <= now)
         {
@@ -69,7 +72,7 @@ internal sealed class PublicServices
     public void Answer(Instant now, in WallClock clock, in Question question, ReadOnlySpan<byte> body)
     {
         var method = (HomeMethod)question.Method;
-        if (method is < HomeMethod.Register or > HomeMethod.ProxyPut)
+        if (method is < HomeMethod.Register or > HomeMethod.KnockLater)
         {
             _ = _rpc.Refuse(now, question, Refusal.UnknownMethod);
             return;
@@ -93,9 +96,12 @@ internal sealed class PublicServices
             return;
         }
 
-        int bytes = method == HomeMethod.Knock
-            ? _knocks.Answer(now, question.Remote, body, _answer)
-            : _homes.Answer(now, clock.At(now), question.Remote, method, body, _answer);
+        int bytes = method switch
+        {
+            HomeMethod.Knock => _knocks.Answer(now, question.Remote, body, _answer),
+            HomeMethod.KnockLater => _delayedKnocks.Answer(now, question.Remote, body, _answer),
+            _ => _homes.Answer(now, clock.At(now), question.Remote, method, body, _answer),
+        };
         _ = bytes > 0 ? _rpc.Answer(now, question, _answer.AsSpan(0, bytes)) : _rpc.Refuse(now, question, Refusal.Malformed);
     }
 

@@ -34,12 +34,25 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             }
         }
 
-        while (natTest?.TryRequest(out KnockRequest knock) is true || mappingTest?.TryRequest(out knock) is true)
+        while (natTest?.TryRequest(out KnockRequest knock) is true)
         {
             KnockQuestion question = new() { Port = knock.Port, TransactionId = knock.TransactionId, FromOtherPort = knock.FromOtherPort };
             if (rpc.TryAsk(now, knock.Home.Key, knock.Home.Endpoint, (int)HomeMethod.Knock, _body.AsSpan(0, question.Encode(_body)), AskOptions.None, out CallId call))
             {
                 _pending.Add(call, new Pending(now, default, null, Knock: knock));
+            }
+        }
+
+        while (mappingTest?.TryRequest(out KnockLaterRequest later) is true)
+        {
+            KnockLaterQuestion question = new() { Device = later.Device, TransactionId = later.TransactionId, DelaySeconds = later.DelaySeconds };
+            if (rpc.TryAsk(now, later.Home.Key, later.Home.Endpoint, (int)HomeMethod.KnockLater, _body.AsSpan(0, question.Encode(_body)), AskOptions.None, out CallId call))
+            {
+                _pending.Add(call, new Pending(now, default, null, KnockLater: later));
+            }
+            else
+            {
+                mappingTest.Refused(now, later);
             }
         }
 
@@ -88,7 +101,17 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
             if (KnockAnswer.TryParse(effect.Body.Span, out KnockAnswer knocked))
             {
                 natTest!.Answered(knock, knocked);
-                mappingTest!.Answered(knock, knocked); // either knows its own
+            }
+        }
+        else if (pending.KnockLater is { } later)
+        {
+            if (KnockAnswer.TryParse(effect.Body.Span, out KnockAnswer taken))
+            {
+                mappingTest!.Answered(now, later, taken);
+            }
+            else
+            {
+                mappingTest!.Refused(now, later);
             }
         }
         else if (pending.Errand is { } errand)
@@ -124,6 +147,10 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         {
             proxies!.Failed(now, errand, effect.Refusal);
         }
+        else if (pending.KnockLater is { } later)
+        {
+            mappingTest!.Refused(now, later);
+        }
         else if (pending is { Reconnect: null, Knock: null })
         {
             homes!.Failed(now, pending.Home);
@@ -150,5 +177,5 @@ internal sealed class NodeCalls(RpcMachine rpc, HomeMachine? homes, Dialer? dial
         return true;
     }
 
-    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null, KnockRequest? Knock = null, ProxyErrand? Errand = null);
+    private readonly record struct Pending(Instant AskedAt, PublicKey Home, ConnectRequest? Connect, ReconnectRequest? Reconnect = null, KnockRequest? Knock = null, KnockLaterRequest? KnockLater = null, ProxyErrand? Errand = null);
 }

@@ -132,6 +132,16 @@ public static class NatTargets
         }
     }
 
+    public static void KnockLaterQuestionParse(ReadOnlySpan<byte> data)
+    {
+        if (KnockLaterQuestion.TryParse(data, out KnockLaterQuestion question))
+        {
+            byte[] again = new byte[KnockLaterQuestion.MaxBytes];
+            Assert.InRange(question.Encode(again), 1, data.Length);
+            Assert.InRange(question.DelaySeconds, 1, KnockLaterQuestion.MaxDelaySeconds);
+        }
+    }
+
     public static void KnockAnswerParse(ReadOnlySpan<byte> data)
     {
         if (KnockAnswer.TryParse(data, out KnockAnswer answer))

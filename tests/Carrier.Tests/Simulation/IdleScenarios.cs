@@ -59,6 +59,6 @@ public class IdleScenarios(ITestOutputHelper output)
         output.WriteLine($"{bytes / time.TotalSeconds:F1} B/s both ways; mappings held: {held.Average():F2}, at most {held.Max()}, {HomeMachine.MaxHomes} for {atRest:P0} of the time");
         Assert.InRange(bytes / time.TotalSeconds, 1, 60);
         Assert.InRange(held.Average(), HomeMachine.MaxHomes, 3.6);
-        Assert.InRange(atRest, 0.8, 1); // now and then one for a node of the DHT or the test of the NAT, and as many as keep the device's record while it is put again
+        Assert.InRange(atRest, 0.8, 1); // now and then one for a node of the DHT, and as many as keep the device's record while it is put again
     }
 }

@@ -29,6 +29,8 @@ public sealed class HomeMessagesTests
         AssertGolden("connect-answer", new ConnectAnswer(ConnectStatus.Connected, 0x0123456789ABCDEF, TimeSpan.FromSeconds(60)).Encode(_buffer));
         KnockQuestion knock = new() { Port = 61001, TransactionId = KeyBytes.AsSpan(0, StunMessage.TransactionIdBytes), FromOtherPort = true };
         AssertGolden("knock-question", knock.Encode(_buffer));
+        KnockLaterQuestion later = new() { Device = new(KeyBytes), TransactionId = KeyBytes.AsSpan(0, StunMessage.TransactionIdBytes), DelaySeconds = 30 };
+        AssertGolden("knock-later-question", later.Encode(_buffer));
         AssertGolden("knock-answer", new KnockAnswer(KnockStatus.Sent).Encode(_buffer));
         DhtRecord[] records = [Dht("record-revocation"), Dht("record-signed")];
         AssertGolden("proxy-get-question", new ProxyGetQuestion(new(KeyBytes), records[1].Target, 2).Encode(_buffer));
@@ -60,6 +62,7 @@ public sealed class HomeMessagesTests
         HostileInput.Feed(NatVectors.Get("connect-question"), NatTargets.ConnectQuestionParse);
         HostileInput.Feed(NatVectors.Get("connect-answer"), NatTargets.ConnectAnswerParse);
         HostileInput.Feed(NatVectors.Get("knock-question"), NatTargets.KnockQuestionParse);
+        HostileInput.Feed(NatVectors.Get("knock-later-question"), NatTargets.KnockLaterQuestionParse);
         HostileInput.Feed(NatVectors.Get("knock-answer"), NatTargets.KnockAnswerParse);
         HostileInput.Feed(NatVectors.Get("proxy-get-question"), NatTargets.ProxyGetQuestionParse);
         HostileInput.Feed(NatVectors.Get("proxy-get-answer"), NatTargets.ProxyGetAnswerParse);
