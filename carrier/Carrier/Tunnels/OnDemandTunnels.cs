@@ -27,11 +27,10 @@ internal sealed class OnDemandTunnels(Func<Task<HashSet<Endpoint>>> pathsInUse, 
     {
         try
         {
-            Instant lookAt = MonotonicClock.Now + lookInterval;
+            Task look = Task.Delay(lookInterval, cancellationToken);
             Task<bool> wants = _wanted.Reader.WaitToReadAsync(cancellationToken).AsTask();
             while (true)
             {
-                Task look = Task.Delay(Max(lookAt - MonotonicClock.Now, TimeSpan.Zero), cancellationToken);
                 _ = await Task.WhenAny(wants, look).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (wants.IsCompleted)
@@ -40,10 +39,10 @@ internal sealed class OnDemandTunnels(Func<Task<HashSet<Endpoint>>> pathsInUse, 
                     wants = _wanted.Reader.WaitToReadAsync(cancellationToken).AsTask();
                 }
 
-                if (MonotonicClock.Now >= lookAt)
+                if (look.IsCompleted)
                 {
                     await CloseIdleAsync().ConfigureAwait(false);
-                    lookAt = MonotonicClock.Now + lookInterval;
+                    look = Task.Delay(lookInterval, cancellationToken);
                 }
             }
         }
@@ -59,8 +58,6 @@ internal sealed class OnDemandTunnels(Func<Task<HashSet<Endpoint>>> pathsInUse, 
             }
         }
     }
-
-    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private void OpenWanted(CancellationToken cancellationToken)
     {
