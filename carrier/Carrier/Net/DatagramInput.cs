@@ -9,6 +9,9 @@ internal sealed class DatagramInput(IDatagramMachine machine, DatagramSockets so
     /// <summary>Batches received before the other direction gets its turn: at most 1 MB.</summary>
     public const int MaxBatchesPerTurn = 16;
 
+    /// <summary>Nor does receiving keep the other direction waiting for longer: a handshake is long work, and its answer has the peer go on beside us.</summary>
+    private static readonly TimeSpan MaxPerTurn = TimeSpan.FromMicroseconds(400);
+
     /// <summary>After so many turns that brought one datagram each, the next is expected to.</summary>
     private const int LoneTurnsToBelieve = 4;
 
@@ -18,6 +21,8 @@ internal sealed class DatagramInput(IDatagramMachine machine, DatagramSockets so
     private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(DatagramSocket.SlabBytes, pinned: true);
     private int _loneTurns;
     private bool _wasLone;
+    private Instant _endsAt;
+    private bool _isOutOfTime;
 
     /// <summary>Hands received batches to the machine; false when more may be waiting.</summary>
     /// <param name="hasWaited">Whether this follows a wait, which told what sockets have something. One that has more than was taken ends the next wait at once.</param>
@@ -27,7 +32,7 @@ internal sealed class DatagramInput(IDatagramMachine machine, DatagramSockets so
         bool isDrained = true;
         bool takesOne = hasWaited && _loneTurns >= LoneTurnsToBelieve && _loneTurns % LoneTurnsToDoubt != 0;
         int total = 0;
-        _wasLone = true;
+        (_wasLone, _isOutOfTime, _endsAt) = (true, false, Instant.Never);
         for (int index = 0; index < sockets.Count; index++)
         {
             if (!hasWaited || waiter.IsReadable(index))
@@ -43,7 +48,7 @@ internal sealed class DatagramInput(IDatagramMachine machine, DatagramSockets so
             _loneTurns = total == 1 && _wasLone ? _loneTurns + 1 : 0;
         }
 
-        return ReceiveProbes() && isDrained;
+        return ReceiveProbes() && isDrained && !_isOutOfTime;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -52,10 +57,13 @@ internal sealed class DatagramInput(IDatagramMachine machine, DatagramSockets so
         int batches = 0;
         while (batches < MaxBatchesPerTurn && sockets.TryReceive(index, _received, out Endpoint remote, out int bytes, out int segmentBytes))
         {
-            machine.Handle(MonotonicClock.Now, remote, _received.AsSpan(0, bytes), segmentBytes, sockets.ReceivedEcn(index));
+            Instant now = MonotonicClock.Now;
+            _endsAt = Instant.Min(_endsAt, now + MaxPerTurn);
+            machine.Handle(now, remote, _received.AsSpan(0, bytes), segmentBytes, sockets.ReceivedEcn(index));
             _wasLone &= bytes <= segmentBytes;
             batches++;
-            if (takesOne && !sockets.HasTaken(index))
+            _isOutOfTime = now >= _endsAt;
+            if (_isOutOfTime || (takesOne && !sockets.HasTaken(index)))
             {
                 break;
             }
