@@ -56,6 +56,8 @@ internal sealed class OnDemandTunnels(Func<Task<HashSet<Endpoint>>> pathsInUse, 
             {
                 await CloseAsync(home).ConfigureAwait(false);
             }
+
+            Volatile.Write(ref _count, 0);
         }
     }
 

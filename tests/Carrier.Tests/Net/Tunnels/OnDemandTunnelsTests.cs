@@ -31,7 +31,7 @@ public sealed class OnDemandTunnelsTests : IDisposable
 
         await stop.CancelAsync();
         await run.WaitAsync(Cancel);
-        Assert.Equal(2, _closed.Count);
+        Assert.Equal((2, 0), (_closed.Count, tunnels.Count));
         Assert.All(_closed.Values, closed => Assert.True(closed.Task.IsCompleted));
         Assert.Equal(0, _opened.CurrentCount);
     }
